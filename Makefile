@@ -1,0 +1,141 @@
+# Gengbu.  `make` builds, `make check` proves, `make help` lists the rest.
+VERSION := 0.1.0
+SOVERSION := 0
+PREFIX ?= /usr/local
+DESTDIR ?=
+
+# SAN=address,undefined and COVER=1 build in folders of their own, so that
+# objects made with different flags never mix.
+comma := ,
+B := build$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(COVER),-cover)
+
+ifeq ($(origin CC),default)
+CC := gcc
+endif
+CFLAGS ?= $(if $(COVER),-O0 -g,$(if $(SAN),-O1 -g,-O2 -g))
+WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
+    -Wmissing-prototypes -Wvla -Wformat=2 -Werror
+STRICT := -std=c11 -D_GNU_SOURCE $(WARN) -I.
+INSTRUMENT := $(if $(COVER),--coverage) $(if $(SAN),-fsanitize=$(SAN) \
+    -fno-sanitize-recover=all -fno-omit-frame-pointer)
+COMPILE = $(CC) $(STRICT) -fPIC -MMD -MP $(CPPFLAGS) $(LIB_CFLAGS) $(CFLAGS) \
+    $(INSTRUMENT)
+LINK = $(CC) $(CFLAGS) $(INSTRUMENT) $(LDFLAGS) -Wl,--as-needed
+
+# pkg-config is asked once, by the first recipe that wants its answer: at
+# parse time it may not be there yet, and `deps` may be about to install it.
+ENGINE_PKGS := sqlite3 libsodium zlib jansson
+PKGS := $(ENGINE_PKGS) libcurl libgit2 libmicrohttpd libqrencode
+ask = $(eval $(1) := $$(shell pkg-config $(2)))$($(1))
+LIB_CFLAGS = $(call ask,LIB_CFLAGS,--cflags $(PKGS) cmocka)
+ENGINE_LIBS = $(call ask,ENGINE_LIBS,--libs $(ENGINE_PKGS))
+LIBS = $(call ask,LIBS,--libs $(PKGS))
+TEST_LIBS = $(call ask,TEST_LIBS,--libs cmocka $(PKGS))
+
+# Everything goes by wildcard.  main*.c are programs, the rest is shared.
+objects = $(patsubst %.c,$(B)/%.o,$(filter-out $(2),$(wildcard $(1))))
+ENGINE := $(call objects,engine/*.c)
+DEVICE := $(call objects,device/*.c,$(wildcard device/main*.c))
+HUB := $(call objects,hub/*.c,$(wildcard hub/main*.c))
+SUPPORT := $(call objects,tests/unit/support/*.c)
+UNITS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*.c))
+A := $(B)/libgengbu.a
+SO := $(B)/libgengbu.so
+PROGRAMS := $(if $(wildcard device/main.c),$(B)/gengbu) \
+    $(if $(wildcard hub/main_hub.c),$(B)/gengbu-hub) \
+    $(if $(wildcard hub/main_audit.c),$(B)/gengbu-audit)
+# Calls of the project's own objects that tests/unit/support lets fail.
+MEMORY_CALLS := malloc calloc realloc strdup strndup
+IO_CALLS := open close read write pread pwrite fsync fdatasync fchmod \
+    ftruncate rename renameat2 link mkdir
+WRAP := $(MEMORY_CALLS:%=-Wl,--wrap=%) $(IO_CALLS:%=-Wl,--wrap=%)
+
+.DELETE_ON_ERROR:
+.SUFFIXES:
+.SECONDARY:
+.PHONY: all units check lint fmt cover install clean deps help
+
+all: $(A) $(SO) $(PROGRAMS) ## the library and the programs (the default)
+
+units: $(UNITS) ## the unit tests, built and not run
+
+# Commands are shown in full with V=1.
+Q := $(if $(V),,@)
+say = @$(if $(V),:,echo "  $(1) $@")
+
+$(B)/%.o: %.c Makefile | deps
+	@mkdir -p $(@D)
+	$(call say,CC  )
+	$(Q)$(COMPILE) -c -o $@ $<
+
+$(A): $(ENGINE)
+	$(call say,AR  )
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+$(SO).$(SOVERSION): $(ENGINE)
+	$(call say,LINK)
+	$(Q)$(LINK) -shared -Wl,-soname,$(@F) -o $@ $^ $(ENGINE_LIBS)
+
+$(SO): $(SO).$(SOVERSION)
+	$(Q)ln -sf $(<F) $@
+
+$(B)/gengbu: $(B)/device/main.o $(DEVICE) $(A)
+$(B)/gengbu-hub: $(B)/hub/main_hub.o $(HUB) $(A)
+$(B)/gengbu-audit: $(B)/hub/main_audit.o $(HUB) $(A)
+$(PROGRAMS):
+	$(call say,LINK)
+	$(Q)$(LINK) -o $@ $^ $(LIBS)
+
+# A test sees the engine; hub_*.c and device_*.c see that program as well.
+$(filter $(B)/tests/unit/hub_%,$(UNITS)): $(HUB)
+$(filter $(B)/tests/unit/device_%,$(UNITS)): $(DEVICE)
+$(UNITS): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(A)
+	$(call say,LINK)
+	$(Q)$(LINK) $(WRAP) -o $@ $(filter %.o,$^) $(A) $(TEST_LIBS)
+
+check lint: export CC := $(CC)
+check lint: export STRICT := $(STRICT)
+check: all units ## build, then every test and the lint; SAN= as well
+	@tools/check $(CURDIR)/$(B)
+
+lint: deps ## how the code reads: tools/lint --list names the rules
+	@tools/lint --self-test && tools/lint
+
+fmt: deps ## clang-format over all C files
+	clang-format -i $$(find engine device hub tests -name '*.[ch]')
+
+cover: deps ## lines and branches that the tests run, file by file
+	@find build-cover -name '*.gcda' -delete 2>/dev/null || true
+	@$(MAKE) --no-print-directory COVER=1 all units
+	@tools/cover build-cover
+
+bindir := $(DESTDIR)$(PREFIX)/bin
+libdir := $(DESTDIR)$(PREFIX)/lib
+incdir := $(DESTDIR)$(PREFIX)/include/gengbu
+sharedir := $(DESTDIR)$(PREFIX)/share
+install: all ## PREFIX=/usr/local DESTDIR=
+	install -d $(bindir) $(libdir)/pkgconfig $(incdir) \
+	    $(sharedir)/gengbu/schema $(sharedir)/man/man1
+	install -m 755 $(PROGRAMS) $(bindir)
+	install -m 644 $(A) $(libdir)
+	install -m 755 $(SO).$(SOVERSION) $(libdir)
+	ln -sf libgengbu.so.$(SOVERSION) $(libdir)/libgengbu.so
+	install -m 644 $(filter-out %_private.h,$(wildcard engine/*.h)) $(incdir)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+	    -e 's|@PKGS@|$(ENGINE_PKGS)|' gengbu.pc.in \
+	    > $(libdir)/pkgconfig/gengbu.pc
+	cp -R schema/. $(sharedir)/gengbu/schema
+	install -m 644 $(wildcard docs/man/*.1) $(sharedir)/man/man1
+
+clean: ## remove everything that was built
+	rm -rf build build-*
+
+deps: ## see that the Debian packages are there; install those that are not
+	@tools/deps
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | \
+	    awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
+
+-include $(patsubst %.o,%.d,$(ENGINE) $(DEVICE) $(HUB) $(SUPPORT)) \
+    $(UNITS:%=%.d) $(wildcard $(B)/device/main*.d $(B)/hub/main*.d)

@@ -1,0 +1,167 @@
+/* folder.c - opening, locking, keys; see folder.h.  folder_create.c makes. */
+#include "folder.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "engine/keyfile.h"
+#include "folder_private.h"
+
+enum gb_err
+gb_folder_name(char out[GB_FILE_PATH_MAX], const char *folder, const char *name,
+               struct gb_fail *fail)
+{
+    size_t n = strlen(folder);
+    const char *slash = n && folder[n - 1] == '/' ? "" : "/";
+    int len = snprintf(out, GB_FILE_PATH_MAX, "%s%s%s", folder, slash, name);
+    if (len < 0 || len >= GB_FILE_PATH_MAX)
+        return gb_fail_set(fail, GB_E_LIMIT, "%.200s...: the path is too long",
+                           folder);
+    return GB_OK;
+}
+
+/* What stands at a path: '-' nothing, 'd' a folder, 'f' something else. */
+static enum gb_err
+look(const char *path, char *out, struct gb_fail *fail)
+{
+    struct stat st;
+    if (stat(path, &st) == 0) {
+        *out = S_ISDIR(st.st_mode) ? 'd' : 'f';
+        return GB_OK;
+    }
+    *out = '-';
+    if (errno == ENOENT || errno == ENOTDIR)
+        return GB_OK;
+    return gb_file_fail(fail, errno, path, "read");
+}
+
+enum gb_err
+gb_folder_state(const char *path, enum gb_folder_state *out,
+                struct gb_fail *fail)
+{
+    char name[GB_FILE_PATH_MAX], kind;
+    enum gb_err e = look(path, &kind, fail);
+    if (e)
+        return e;
+    *out = kind == '-' ? GB_FOLDER_NONE : GB_FOLDER_OTHER;
+    if (kind != 'd')
+        return GB_OK;
+    e = gb_folder_name(name, path, GB_FOLDER_DB, fail);
+    if (!e)
+        e = look(name, &kind, fail);
+    if (!e && kind == 'f')
+        *out = GB_FOLDER_JOURNAL;
+    if (e || kind == 'f')
+        return e;
+    e = gb_folder_name(name, path, GB_FOLDER_KEYS, fail);
+    if (!e)
+        e = look(name, &kind, fail);
+    return e ? e : gb_folder_judge(path, kind == 'd', out, fail);
+}
+
+/* A journal, or what else the folder is. */
+static enum gb_err
+check(const char *path, struct gb_fail *fail)
+{
+    enum gb_folder_state state;
+    enum gb_err e = gb_folder_state(path, &state, fail);
+    if (e)
+        return e;
+    switch (state) {
+    case GB_FOLDER_JOURNAL:
+        return GB_OK;
+    case GB_FOLDER_NONE:
+        return gb_fail_set(fail, GB_E_MISSING,
+                           "%s: there is no such folder: `gengbu init %s "
+                           "--ticket FILE` makes a journal",
+                           path, path);
+    case GB_FOLDER_HALF:
+        return gb_fail_set(fail, GB_E_STATE,
+                           "%s: this journal was never finished: run `gengbu "
+                           "init` again",
+                           path);
+    default:
+        return gb_fail_set(fail, GB_E_STATE, "%s: this is not a journal", path);
+    }
+}
+
+enum gb_err
+gb_folder_reopen(struct gb_folder *f, enum gb_folder_mode mode,
+                 struct gb_fail *fail)
+{
+    char name[GB_FILE_PATH_MAX];
+    enum gb_err e = GB_OK;
+    gb_journal_close(f->journal);
+    f->journal = NULL;
+    if (mode == GB_FOLDER_READ)
+        gb_lock_release(&f->lock);
+    if (mode == GB_FOLDER_WRITE && f->lock.fd < 0) {
+        e = gb_folder_name(name, f->path, GB_FOLDER_LOCK, fail);
+        if (!e)
+            e = gb_lock_take(&f->lock, name, f->holder, GB_LOCK_WAIT_MS, fail);
+    }
+    if (!e)
+        e = gb_folder_name(name, f->path, GB_FOLDER_DB, fail);
+    if (!e)
+        e = gb_journal_open(name, gb_device_clock_now, &f->clock, &f->journal,
+                            fail);
+    return e;
+}
+
+enum gb_err
+gb_folder_open(struct gb_folder *f, const char *path, const char *holder,
+               enum gb_folder_mode mode, struct gb_fail *fail)
+{
+    *f = (struct gb_folder){.path = path,
+                            .holder = holder,
+                            .lock = {.fd = -1},
+                            .sync = {.fd = -1}};
+    enum gb_err e = gb_crypto_init(fail);
+    if (!e)
+        e = gb_device_clock_init(&f->clock, fail);
+    if (!e)
+        e = check(path, fail);
+    return e ? e : gb_folder_reopen(f, mode, fail);
+}
+
+void
+gb_folder_close(struct gb_folder *f)
+{
+    gb_journal_close(f->journal);
+    f->journal = NULL;
+    gb_lock_release(&f->lock);
+    gb_lock_release(&f->sync);
+}
+
+enum gb_err
+gb_folder_lock_sync(struct gb_folder *f, struct gb_fail *fail)
+{
+    char name[GB_FILE_PATH_MAX];
+    enum gb_err e = gb_folder_name(name, f->path, GB_FOLDER_LOCK_SYNC, fail);
+    return e ? e
+             : gb_lock_take(&f->sync, name, f->holder, GB_LOCK_WAIT_MS, fail);
+}
+
+enum gb_err
+gb_folder_keys(const struct gb_folder *f, struct gb_folder_keys *out,
+               struct gb_fail *fail)
+{
+    char name[GB_FILE_PATH_MAX];
+    enum gb_err e = gb_folder_name(name, f->path, GB_FOLDER_SIGN, fail);
+    if (!e)
+        e = gb_keyfile_read(&out->sign, name, fail);
+    if (!e)
+        e = gb_folder_name(name, f->path, GB_FOLDER_RECEIVE, fail);
+    if (!e)
+        e = gb_keyfile_read(&out->receive, name, fail);
+    return e;
+}
+
+void
+gb_folder_keys_wipe(struct gb_folder_keys *keys)
+{
+    gb_sign_key_wipe(&keys->sign);
+    gb_sign_key_wipe(&keys->receive);
+}

@@ -1,0 +1,75 @@
+/*
+ * folder.h - a journal as a folder on a handheld:
+ *
+ *   journal.db     the journal (engine/journal.h)
+ *   keys/sign      signs change sets and requests
+ *   keys/receive   what the hub sends is sealed to it
+ *   lock           held while something is written
+ *   lock-sync      held for a whole sync, import or export
+ *
+ * Readers never lock.  A writer opens with GB_FOLDER_WRITE for as long as one
+ * command, or one step of a sync, takes: what the engine keeps in memory (the
+ * clock, the last id) is good only until another process has written, so the
+ * lock is taken first and the journal opened behind it.
+ *
+ * A folder is made as a whole: the database is `journal.db.new` until all is
+ * in it, and what an interrupted making left behind is recognised and made
+ * anew.
+ */
+#ifndef GB_FOLDER_H
+#define GB_FOLDER_H
+
+#include "clock.h"
+#include "engine/file.h"
+#include "engine/ticket.h"
+
+enum gb_folder_mode { GB_FOLDER_READ, GB_FOLDER_WRITE };
+
+struct gb_folder {
+    const char *path;           /* borrowed */
+    const char *holder;         /* "gengbu sync", borrowed */
+    struct gb_journal *journal; /* NULL while closed */
+    struct gb_lock lock, sync;
+    struct gb_device_clock clock;
+};
+
+/* The device's private keys; whoever reads them wipes them. */
+struct gb_folder_keys {
+    struct gb_sign_key sign, receive;
+};
+
+/*
+ * Open the journal in a folder.  GB_E_MISSING: no such folder; GB_E_STATE: it
+ * is no journal, or a half-made one; GB_E_BUSY names who holds the lock after
+ * GB_LOCK_WAIT_MS.  Close it after a failure, too.
+ */
+enum gb_err gb_folder_open(struct gb_folder *f, const char *path,
+                           const char *holder, enum gb_folder_mode mode,
+                           struct gb_fail *fail);
+void gb_folder_close(struct gb_folder *f); /* may be repeated */
+
+/* Between the steps of a sync: leave the journal to others, and come back.
+ * In GB_FOLDER_READ nothing may be written that the engine numbers. */
+enum gb_err gb_folder_reopen(struct gb_folder *f, enum gb_folder_mode mode,
+                             struct gb_fail *fail);
+
+/* One sync, import or export at a time; until gb_folder_close(). */
+enum gb_err gb_folder_lock_sync(struct gb_folder *f, struct gb_fail *fail);
+
+enum gb_err gb_folder_keys(const struct gb_folder *f,
+                           struct gb_folder_keys *out, struct gb_fail *fail);
+void gb_folder_keys_wipe(struct gb_folder_keys *keys);
+
+/*
+ * Make the folder of a new device from its ticket, in one step as seen from
+ * outside.  GB_E_EXISTS: it is a journal already; GB_E_STATE: the folder holds
+ * something else.
+ */
+enum gb_err gb_folder_create(const char *path, const struct gb_ticket *ticket,
+                             struct gb_fail *fail);
+
+/* "FOLDER/name"; GB_E_LIMIT when it is longer than out. */
+enum gb_err gb_folder_name(char out[GB_FILE_PATH_MAX], const char *folder,
+                           const char *name, struct gb_fail *fail);
+
+#endif

@@ -1,0 +1,107 @@
+/* deflate.c - see deflate.h */
+#include "deflate.h"
+
+#include <stdlib.h>
+#include <zlib.h>
+
+enum { RAW_WINDOW = -15, LEVEL = 9, MEMORY = 9 };
+
+/* zlib's memory comes from here, so that tests can let it fail. */
+static void *
+take(void *opaque, unsigned n, unsigned size)
+{
+    (void)opaque;
+    return calloc(n, size);
+}
+
+/* The other half of take(). */
+static void
+give(void *opaque, void *memory)
+{
+    (void)opaque;
+    free(memory);
+}
+
+/* Lengths that come here are bounded by limits.h, far below 4 GiB. */
+static unsigned
+narrow(size_t n)
+{
+    gb_assert(n <= UINT32_MAX);
+    return (unsigned)n;
+}
+
+/* A stream over these bytes (zlib's input is not const, but only read). */
+static z_stream
+stream_of(struct gb_span in, uint8_t *out, size_t room)
+{
+    return (z_stream){.zalloc = take,
+                      .zfree = give,
+                      .next_in = (uint8_t *)(uintptr_t)in.ptr,
+                      .avail_in = narrow(in.len),
+                      .next_out = out,
+                      .avail_out = narrow(room)};
+}
+
+enum gb_err
+gb_deflate(struct gb_buf *out, struct gb_span raw, struct gb_span dictionary,
+           bool *shorter, struct gb_fail *fail)
+{
+    size_t start = out->len;
+    uint8_t *to = gb_buf_grow(out, raw.len);
+    *shorter = false;
+    if (!to)
+        return gb_buf_check(out, "deflate", fail);
+    out->len = start;
+    if (raw.len < 2)
+        return GB_OK;
+    z_stream z = stream_of(raw, to, raw.len - 1);
+    if (deflateInit2(&z, LEVEL, Z_DEFLATED, RAW_WINDOW, MEMORY,
+                     Z_DEFAULT_STRATEGY) != Z_OK)
+        return gb_fail_set(fail, GB_E_MEMORY, "deflate: out of memory");
+    if (dictionary.len)
+        deflateSetDictionary(&z, dictionary.ptr, narrow(dictionary.len));
+    if (deflate(&z, Z_FINISH) == Z_STREAM_END) {
+        out->len = start + (raw.len - 1 - z.avail_out);
+        *shorter = true;
+    }
+    deflateEnd(&z);
+    return GB_OK;
+}
+
+bool
+gb_inflate_plausible(size_t deflated, size_t raw)
+{
+    return raw / GB_INFLATE_RATIO <= deflated;
+}
+
+enum gb_err
+gb_inflate(uint8_t *raw, size_t raw_len, struct gb_span deflated,
+           struct gb_span dictionary, struct gb_fail *fail)
+{
+    if (!gb_inflate_plausible(deflated.len, raw_len))
+        return gb_fail_set(fail, GB_E_FORMAT,
+                           "%zu deflated bytes cannot give %zu", deflated.len,
+                           raw_len);
+    z_stream z = stream_of(deflated, raw, raw_len);
+    if (inflateInit2(&z, RAW_WINDOW) != Z_OK)
+        return gb_fail_set(fail, GB_E_MEMORY, "inflate: out of memory");
+    int code = Z_OK;
+    if (dictionary.len)
+        code = inflateSetDictionary(&z, dictionary.ptr, narrow(dictionary.len));
+    if (code == Z_OK)
+        code = inflate(&z, Z_FINISH);
+    inflateEnd(&z);
+    if (code == Z_MEM_ERROR)
+        return gb_fail_set(fail, GB_E_MEMORY, "inflate: out of memory");
+    if (code != Z_STREAM_END)
+        return gb_fail_set(fail, GB_E_FORMAT,
+                           "the deflated bytes are damaged or do not give "
+                           "%zu bytes",
+                           raw_len);
+    if (z.avail_out || z.avail_in)
+        return gb_fail_set(fail, GB_E_FORMAT,
+                           "the deflated bytes give %zu bytes instead of %zu, "
+                           "%u of them are left over",
+                           raw_len - z.avail_out, raw_len, z.avail_in);
+    return GB_OK;
+}

@@ -1,0 +1,111 @@
+/*
+ * delta.h - from one head of the hub's state to a later one, for one device
+ * (design §6 "Deltas", FORMAT.md "Delta").
+ *
+ * A delta is one or more parts, each a container signed by the hub in the
+ * namespace delta@gengbu.  Every part names the whole: receiver, from-head,
+ * to-head, the receiver's last accepted set.  The first part holds what is
+ * said once (receipts, proof, schema, site), all of them records.
+ */
+#ifndef GB_DELTA_H
+#define GB_DELTA_H
+
+#include "journal.h"
+#include "merkle.h"
+#include "rec.h"
+#include "state.h"
+
+/* The header of a part. */
+struct gb_delta_head {
+    uint8_t site[16];
+    int device;
+    uint32_t part; /* from 1 */
+    bool last;     /* no part follows */
+    bool keep;     /* "keep only these": the whole scope, not a difference */
+    uint64_t from; /* ledger size */
+    struct gb_head to;
+    uint32_t accepted; /* last set of the receiver in the ledger */
+    uint8_t accepted_sha[32];
+    int64_t stamp;    /* largest effective stamp up to the to-head */
+    uint32_t schema;  /* version of the records' columns */
+    int64_t clock_ms; /* the hub's clock when it was made */
+};
+
+/* -------------------------------------------------- making, at the hub -- */
+
+struct gb_delta_ask {
+    int device;
+    uint64_t from;    /* merged by the device; 0: everything */
+    uint64_t highest; /* prove growth from this size; 0: from nothing */
+    uint32_t schema;  /* newest version that the device has */
+    int64_t clock_ms;
+};
+/* Receives each part, signed bytes and signature, in order. */
+typedef enum gb_err gb_delta_sink(void *context, struct gb_span container,
+                                  struct gb_fail *fail);
+/* Make a delta up to the state's size; nothing is made when the device has
+ * all.  The caller holds a transaction, so that it is one snapshot. */
+enum gb_err gb_delta_make(struct gb_state *st, const struct gb_delta_ask *ask,
+                          const struct gb_sign_key *key, gb_delta_sink *sink,
+                          void *context, struct gb_fail *fail);
+
+/* ------------------------------------------------ reading, at a device -- */
+
+/* A record of a device's own that is not in the hub's state. */
+struct gb_gone {
+    int table;
+    int64_t id;
+};
+
+/* What the first part says once; later parts have only records. */
+struct gb_delta_once {
+    struct gb_span site; /* tagged fields, as GB_SITE and GB_DEVICE */
+    struct gb_span device;
+    struct gb_span schema; /* text; empty: the device has it */
+    struct gb_line *receipts;
+    int nreceipts;
+    struct gb_merkle_proof proof; /* from proof_from to the to-head */
+    uint64_t proof_from;
+    struct gb_lineage lineage;
+    struct gb_gone *gone;
+    int ngone;
+};
+
+enum gb_err gb_delta_head_read(struct gb_span part, struct gb_delta_head *out,
+                               struct gb_fail *fail);
+/* All in the arena; `part` must live as long. */
+enum gb_err gb_delta_once_read(struct gb_span part, struct gb_arena *arena,
+                               struct gb_delta_once *out, struct gb_fail *fail);
+/* Each record of a part, with the schema that its header names. */
+enum gb_err gb_delta_records(struct gb_span part, const struct gb_schema *s,
+                             gb_visit *visit, void *context,
+                             struct gb_fail *fail);
+
+/* ------------------------------------ records of one table (delta_rows.c) --
+ */
+
+/* The columns of n records of a table, added to out. */
+enum gb_err gb_delta_rows_write(const struct gb_rec *r, size_t n,
+                                struct gb_buf *out, struct gb_fail *fail);
+/* The same back: visits each; the arena is the caller's to reset. */
+enum gb_err gb_delta_rows_read(struct gb_reader *in, const struct gb_table *t,
+                               size_t n, struct gb_arena *arena,
+                               gb_visit *visit, void *context,
+                               struct gb_fail *fail);
+
+/* Sections of a part. */
+enum {
+    GB_DELTA_SITE = 10,
+    GB_DELTA_DEVICE = 11,
+    GB_DELTA_RECORDS = 12,
+    GB_DELTA_SCHEMA = 13,
+    GB_DELTA_RECEIPTS = 14,
+    GB_DELTA_PROOF = 15,
+    GB_DELTA_LINEAGE = 16,
+    GB_DELTA_GONE = 17
+};
+#define GB_DELTA_HEADER 140
+#define GB_DELTA_RECORDS_MAX 4096 /* of one part: bounds a device's memory */
+#define GB_DELTA_PART_BYTES (512 * 1024) /* of records, before compression */
+
+#endif

@@ -1,0 +1,81 @@
+/* err.c - see err.h */
+#include "err.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *name;
+    int status;
+    const char *sentence;
+} errors[] = {
+#define X(name, status, sentence) {#name, status, sentence},
+    GB_ERRORS(X)
+#undef X
+};
+
+/* One line, whatever was quoted in it: a message never breaks a terminal. */
+static void
+clean(char *text)
+{
+    for (; *text; text++)
+        if ((unsigned char)*text < 0x20 || *text == 0x7f)
+            *text = '?';
+}
+
+enum gb_err
+gb_fail_set(struct gb_fail *fail, enum gb_err code, const char *format, ...)
+{
+    if (fail) {
+        va_list args;
+        va_start(args, format);
+        fail->code = code;
+        vsnprintf(fail->text, sizeof fail->text, format, args);
+        va_end(args);
+        clean(fail->text);
+    }
+    return code;
+}
+
+enum gb_err
+gb_fail_wrap(struct gb_fail *fail, const char *format, ...)
+{
+    if (!fail)
+        return GB_E_REFUSED;
+    char old[sizeof fail->text], front[200];
+    memcpy(old, fail->text, sizeof old);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(front, sizeof front, format, args);
+    va_end(args);
+    snprintf(fail->text, sizeof fail->text, "%s: %.390s", front, old);
+    clean(fail->text);
+    return fail->code;
+}
+
+const char *
+gb_err_sentence(enum gb_err code)
+{
+    return errors[code].sentence;
+}
+
+const char *
+gb_err_name(enum gb_err code)
+{
+    return errors[code].name;
+}
+
+int
+gb_err_status(enum gb_err code)
+{
+    return errors[code].status;
+}
+
+_Noreturn void
+gb_assert_failed(const char *what, const char *file, int line)
+{
+    fprintf(stderr, "gengbu: our own bug: %s (%s:%d)\n", what, file, line);
+    abort();
+}

@@ -1,0 +1,200 @@
+/* journal_accept.c - own operations that the hub accepted; journal_delta.h */
+#include <stdlib.h>
+#include <string.h>
+
+#include "digest.h"
+#include "journal_delta.h"
+
+struct accepting {
+    struct gb_journal *j;
+    struct gb_delta_in *d;
+    const struct gb_line *line;
+    struct gb_set set;
+    int64_t *stamps; /* effective */
+};
+
+/* The change with this stamp of our own, or NULL. */
+static const struct gb_log *
+find_log(const struct gb_delta_in *d, int64_t stamp)
+{
+    size_t low = 0, high = d->nlog;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        if (d->log[mid].stamp < stamp)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low < d->nlog && d->log[low].stamp == stamp ? &d->log[low] : NULL;
+}
+
+/* The hub quarantined it: remembered for people, with its reason. */
+static enum gb_err
+take_back(struct accepting *a, int index, enum gb_code code,
+          struct gb_fail *fail)
+{
+    sqlite3_stmt *s;
+    const struct gb_op *op = &a->set.ops[index];
+    const struct gb_schema *schema = a->j->schema;
+    enum gb_err e = gb_db_prepare(a->j->db,
+                                  "REPLACE INTO _taken(seq, idx, code, tbl, "
+                                  "id) VALUES(?,?,?,?,?)",
+                                  &s, fail);
+    if (!e) {
+        sqlite3_bind_int64(s, 1, a->set.seq);
+        sqlite3_bind_int(s, 2, index);
+        gb_db_bind_text(s, 3, gb_code_name(code));
+        gb_db_bind_text(s, 4, schema->tables[op->table].name);
+        sqlite3_bind_int64(s, 5, op->id);
+        e = gb_db_run(s, fail);
+    }
+    sqlite3_finalize(s);
+    if (!e && op->kind == GB_INSERT)
+        e = gb_tables_delete(a->j->tables, op->table, op->id, fail);
+    a->d->counts->quarantined++;
+    return e;
+}
+
+/* One operation takes its place in the hub's state, as it did at the hub. */
+static enum gb_err
+take_effect(struct accepting *a, int index, struct gb_fail *fail)
+{
+    struct gb_journal *j = a->j;
+    const struct gb_op *op = &a->set.ops[index];
+    struct gb_rec r;
+    bool found;
+    gb_arena_reset(&j->arena);
+    enum gb_err e = gb_tables_load(j->tables, op->table, op->id, &j->arena, &r,
+                                   &found, fail);
+    if (e || !found)
+        return e;
+    const struct gb_log *log = find_log(a->d, op->stamp);
+    struct gb_effect x = {.op = op,
+                          .device = a->set.device,
+                          .stamp = a->stamps[index],
+                          .pos = (int64_t)a->line->pos,
+                          .level = log ? log->level : r.level,
+                          .base = a->set.base.size};
+    bool good = op->kind == GB_INSERT
+                    ? gb_rec_insert(&r, r.table, &x, &j->arena)
+                    : gb_rec_merge(&r, &x, &j->lineage);
+    if (!good)
+        return gb_fail_set(fail, GB_E_MEMORY, "%s",
+                           gb_err_sentence(GB_E_MEMORY));
+    return gb_tables_update(j->tables, &r, fail);
+}
+
+/* Every operation of the set, with its verdict. */
+static enum gb_err
+accept_operations(struct accepting *a, struct gb_fail *fail)
+{
+    const struct gb_line *l = a->line;
+    enum gb_err e = GB_OK;
+    int q = 0;
+    for (int i = 0; i < a->set.nops && !e; i++) {
+        if (l->verdict == GB_HELD) {
+            e = take_back(a, i, l->held, fail);
+        } else if (q < l->nquarantined && l->quarantined[q].index == i) {
+            e = take_back(a, i, l->quarantined[q++].code, fail);
+        } else {
+            e = take_effect(a, i, fail);
+        }
+    }
+    return e;
+}
+
+/* The set of a receipt, decoded, with its effective stamps. */
+static enum gb_err
+open_set(struct accepting *a, struct gb_fail *fail)
+{
+    struct gb_journal *j = a->j;
+    bool row;
+    sqlite3_stmt *s = gb_journal_sql(j, GB_JSQL_GET_SET);
+    sqlite3_bind_int64(s, 1, a->line->seq);
+    enum gb_err e = gb_db_step(s, &row, fail);
+    if (!e && (!row || gb_db_blob(s, 3).len != 32 ||
+               memcmp(gb_db_blob(s, 3).ptr, a->line->sha256, 32)))
+        e = gb_fail_set(fail, GB_E_HISTORY,
+                        "the hub has a receipt for set %u that was not made "
+                        "here",
+                        a->line->seq);
+    if (!e)
+        e = gb_set_decode(gb_db_blob(s, 0), j->schema, &a->set, fail);
+    if (!e)
+        e = gb_set_reveal(&a->set, j->schema, gb_db_blob(s, 2), fail);
+    sqlite3_reset(s);
+    if (!e && a->line->nadjust && a->line->nadjust != a->set.nboots)
+        e = gb_fail_set(fail, GB_E_FORMAT, "the receipt of set %u is damaged",
+                        a->line->seq);
+    if (!e) {
+        struct gb_arrival at = {a->line->received_ms, a->line->floor,
+                                a->line->nadjust ? a->line->adjust : NULL};
+        a->stamps = gb_arena_array(&a->set.arena, (size_t)a->set.nops,
+                                   sizeof *a->stamps);
+        if (!a->stamps)
+            return gb_fail_set(fail, GB_E_MEMORY, "%s",
+                               gb_err_sentence(GB_E_MEMORY));
+        gb_clock_effective(&a->set, &at, a->stamps);
+    }
+    return e;
+}
+
+/* The receipt stays with the set; its changes are no longer pending. */
+static enum gb_err
+close_set(struct accepting *a, struct gb_fail *fail)
+{
+    sqlite3 *db = a->j->db;
+    sqlite3_stmt *s;
+    struct gb_buf line;
+    long long last = a->set.ops[a->set.nops - 1].stamp;
+    gb_buf_init(&line, GB_SET_MAX);
+    gb_line_write(a->line, &line);
+    enum gb_err e = gb_db_execf(db, fail,
+                                "DELETE FROM _log WHERE stamp <= %lld;"
+                                "DELETE FROM _time WHERE stamp <= %lld;"
+                                "DELETE FROM _txn WHERE last <= %lld",
+                                last, last, last);
+    if (!e)
+        e = gb_db_prepare(db, "UPDATE _set SET line = ? WHERE seq = ?", &s,
+                          fail);
+    if (!e) {
+        struct gb_value v = gb_value_text(gb_buf_view(&line));
+        gb_db_bind(s, 1, &v);
+        sqlite3_bind_int64(s, 2, a->set.seq);
+        e = gb_db_run(s, fail);
+        sqlite3_finalize(s);
+    }
+    gb_buf_release(&line);
+    a->d->counts->accepted_sets++;
+    return e;
+}
+
+enum gb_err
+gb_delta_accept(struct gb_journal *j, struct gb_delta_in *d,
+                struct gb_fail *fail)
+{
+    int64_t accepted;
+    enum gb_err e = gb_journal_get(j, "accepted", &accepted, fail);
+    for (int i = 0; i < d->once.nreceipts && !e; i++) {
+        struct accepting a = {.j = j, .d = d, .line = &d->once.receipts[i]};
+        if (a.line->verdict == GB_FORK || a.line->seq <= accepted)
+            continue;
+        if (a.line->seq != accepted + 1)
+            return gb_fail_set(fail, GB_E_HISTORY,
+                               "the hub's receipts skip set %lld",
+                               (long long)accepted + 1);
+        e = open_set(&a, fail);
+        if (!e)
+            e = accept_operations(&a, fail);
+        if (!e)
+            e = close_set(&a, fail);
+        gb_set_release(&a.set);
+        accepted++;
+    }
+    if (!e && accepted != d->head.accepted)
+        e = gb_fail_set(fail, GB_E_HISTORY,
+                        "the hub counts %u sets as accepted, and gives "
+                        "receipts up to %lld",
+                        d->head.accepted, (long long)accepted);
+    return e ? e : gb_journal_put(j, "accepted", accepted, fail);
+}

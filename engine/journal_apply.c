@@ -1,0 +1,295 @@
+/*
+ * journal_apply.c - a delta becomes part of the journal, in one transaction:
+ * own changes are taken off, accepted ones merged in, the hub's records put in
+ * place of the old ones, and what is still pending merged on top by the same
+ * code (design §6 "Deltas").
+ */
+#include <string.h>
+
+#include "journal_delta.h"
+#include "tlv.h"
+
+/* Keys of _journal that the hub may change, by their tags. */
+static const struct {
+    unsigned tag;
+    const char *key;
+    enum { TEXT, BYTES, NUMBER } as;
+    bool device;
+} fields[] = {
+    {GB_SITE_NAME, "site_name", TEXT, false},
+    {GB_SITE_TIMEZONE, "timezone", TEXT, false},
+    {GB_SITE_HUB_KEY, "hub_key", BYTES, false},
+    {GB_SITE_LEDGER_KEY, "ledger_key", BYTES, false},
+    {GB_SITE_RECEIVE_KEY, "receive_key", BYTES, false},
+    {GB_SITE_EPOCH, "epoch", NUMBER, false},
+    {GB_DEVICE_NAME, "name", TEXT, true},
+    {GB_DEVICE_LEVEL, "level", NUMBER, true},
+};
+
+static enum gb_err
+take_fields(struct gb_journal *j, const struct gb_delta_once *once,
+            struct gb_fail *fail)
+{
+    enum gb_err e = GB_OK;
+    for (size_t i = 0; i < sizeof fields / sizeof *fields && !e; i++) {
+        struct gb_span payload = fields[i].device ? once->device : once->site;
+        struct gb_span v = gb_tlv_find(payload, fields[i].tag);
+        uint64_t number = 0;
+        struct gb_value value =
+            fields[i].as == TEXT ? gb_value_text(v) : gb_value_blob(v);
+        if (fields[i].as == NUMBER &&
+            gb_tlv_find_number(payload, fields[i].tag, &number))
+            value = gb_value_int((int64_t)number);
+        if (v.ptr)
+            e = gb_journal_put_value(j, fields[i].key, &value, fail);
+    }
+    return e;
+}
+
+/* Attributes as lines, and whether the hub knows this device's key. */
+static enum gb_err
+take_device(struct gb_journal *j, const struct gb_delta_once *once,
+            const struct gb_sign_key *key, struct gb_fail *fail)
+{
+    struct gb_reader in = gb_reader_of(once->device);
+    struct gb_span v;
+    struct gb_buf lines;
+    unsigned tag, last = 0;
+    bool confirmed = false;
+    gb_buf_init(&lines, GB_ATTRIBUTES_MAX);
+    while (gb_tlv_next(&in, &tag, &v, &last)) {
+        if (tag == GB_DEVICE_ATTRIBUTE) {
+            gb_buf_span(&lines, v);
+            gb_buf_u8(&lines, '\n');
+        }
+        confirmed |= tag == GB_DEVICE_SIGN_KEY &&
+                     gb_span_equal(v, GB_SPAN(key->public_key.bytes, 32));
+    }
+    enum gb_err e = gb_buf_check(&lines, "attributes", fail);
+    struct gb_value value = gb_value_text(gb_buf_view(&lines));
+    if (!e)
+        e = gb_journal_put_value(j, "attributes", &value, fail);
+    if (!e && confirmed)
+        e = gb_journal_put(j, "confirmed", 1, fail);
+    gb_buf_release(&lines);
+    return e;
+}
+
+/* The schema that the delta brings, before its records. */
+static enum gb_err
+take_schema(struct gb_journal *j, const struct gb_delta_in *d,
+            struct gb_fail *fail)
+{
+    struct gb_schema *next = NULL;
+    sqlite3_stmt *s = NULL;
+    if (j->schema && j->schema->version == d->head.schema)
+        return GB_OK;
+    enum gb_err e = gb_schema_load(d->once.schema, d->head.schema, &next, fail);
+    if (!e && j->schema)
+        e = gb_schema_follows(j->schema, next, fail);
+    gb_tables_close(j->tables);
+    j->tables = NULL;
+    if (!e)
+        e = gb_table_create(j->db, j->schema, next, GB_SIDE_DEVICE, fail);
+    if (!e)
+        e = gb_db_prepare(
+            j->db, "INSERT INTO _schema(version, text) VALUES(?,?)", &s, fail);
+    if (!e) {
+        sqlite3_bind_int64(s, 1, d->head.schema);
+        gb_db_bind_blob(s, 2, d->once.schema);
+        e = gb_db_run(s, fail);
+    }
+    sqlite3_finalize(s);
+    if (!e) {
+        gb_schema_free(j->schema);
+        j->schema = next;
+        next = NULL;
+        e = gb_tables_open(j->db, j->schema, &j->tables, fail);
+    }
+    gb_schema_free(next);
+    return e;
+}
+
+static enum gb_err
+take_lineage(struct gb_journal *j, const struct gb_lineage *l,
+             struct gb_fail *fail)
+{
+    enum gb_err e = gb_db_exec(j->db, "DELETE FROM _lineage", fail);
+    for (int i = 0; i < l->n && !e; i++)
+        e = gb_db_execf(
+            j->db, fail, "INSERT INTO _lineage VALUES(%d, %d, %lld)",
+            l->of[i].device, l->of[i].parent, (long long)l->of[i].stamp);
+    return e;
+}
+
+/* A record of the delta replaces what was here. */
+static enum gb_err
+put_record(void *context, const struct gb_rec *r, struct gb_fail *fail)
+{
+    struct gb_delta_in *d = context;
+    d->counts->records++;
+    return gb_tables_put(d->tables, r, fail);
+}
+
+static enum gb_err
+put_records(struct gb_journal *j, struct gb_delta_in *d, struct gb_fail *fail)
+{
+    sqlite3_stmt *s;
+    bool row;
+    enum gb_err e = GB_OK;
+    d->tables = j->tables;
+    /* "keep only these": everything that was accepted goes first */
+    for (int t = 0; d->head.keep && t < j->schema->ntables && !e; t++)
+        e = gb_db_execf(j->db, fail, "DELETE FROM \"%w\" WHERE _pos >= 16",
+                        j->schema->tables[t].name);
+    if (!e)
+        e = gb_db_prepare(j->db, "SELECT bytes FROM _part ORDER BY part", &s,
+                          fail);
+    if (e)
+        return e;
+    while (!(e = gb_db_step(s, &row, fail)) && row)
+        if ((e = gb_delta_records(gb_db_blob(s, 0), j->schema, put_record, d,
+                                  fail)))
+            break;
+    sqlite3_finalize(s);
+    for (int i = 0; i < d->once.ngone && !e; i++)
+        if (d->once.gone[i].table < j->schema->ntables)
+            e = gb_tables_delete(j->tables, d->once.gone[i].table,
+                                 d->once.gone[i].id, fail);
+    return e;
+}
+
+/*
+ * Heads and clock.  The clock is never below the largest stamp up to the
+ * to-head, nor below its own unaccepted stamps; those of accepted operations,
+ * which a wrong clock may have set high, no longer hold it up (design §3).
+ */
+static enum gb_err
+advance(struct gb_journal *j, const struct gb_delta_in *d, struct gb_fail *fail)
+{
+    int64_t counter = j->c.counter;
+    enum gb_err e = gb_journal_put_head(j, "merged", &d->head.to, fail);
+    if (!e)
+        e = gb_journal_put_head(j, "highest", &d->head.to, fail);
+    if (!e)
+        e = gb_journal_put(j, "clock", d->head.stamp, fail);
+    if (!e)
+        e = gb_journal_put(j, "counter", counter, fail);
+    if (!e)
+        e = gb_journal_put(j, "synced", d->head.clock_ms, fail);
+    if (!e)
+        e = gb_journal_put(j, "uncertain", 0, fail);
+    if (!e)
+        e = gb_db_exec(j->db, "DELETE FROM _part", fail);
+    j->c.clock = 0;
+    return e;
+}
+
+/* The whole of it, in the open transaction. */
+static enum gb_err
+apply(struct gb_journal *j, struct gb_delta_in *d,
+      const struct gb_sign_key *key, struct gb_fail *fail)
+{
+    int made;
+    enum gb_err e = gb_delta_in_check(j, d, fail);
+    if (!e)
+        e = gb_journal_seal(j, key, &made, fail);
+    if (!e)
+        e = gb_log_load(j, 0, GB_STAMP_MAX, &d->arena, &d->log, &d->nlog, fail);
+    if (!e)
+        e = gb_delta_undo(j, d, fail);
+    if (!e)
+        e = take_lineage(j, &d->once.lineage, fail);
+    if (!e)
+        e = gb_delta_accept(j, d, fail);
+    if (!e)
+        e = take_schema(j, d, fail);
+    if (!e)
+        e = put_records(j, d, fail);
+    if (!e)
+        e = gb_delta_redo(j, d, fail);
+    if (!e)
+        e = take_fields(j, &d->once, fail);
+    if (!e)
+        e = take_device(j, &d->once, key, fail);
+    return e ? e : advance(j, d, fail);
+}
+
+enum gb_err
+gb_journal_delta_apply(struct gb_journal *j, const struct gb_sign_key *key,
+                       struct gb_applied *out, struct gb_fail *fail)
+{
+    struct gb_delta_in d;
+    *out = (struct gb_applied){0};
+    enum gb_err e = gb_delta_in_open(j, &d, fail);
+    d.counts = out;
+    if (!e)
+        e = gb_journal_begin(j, fail);
+    if (!e) {
+        j->c.local = false;
+        e = apply(j, &d, key, fail);
+        if (!e)
+            e = gb_journal_commit(j, fail);
+        if (e)
+            gb_journal_rollback(j);
+        j->c.local = true;
+        struct gb_fail again = {0};
+        enum gb_err r = gb_journal_reload(j, &again);
+        if (!e && r)
+            e = gb_fail_set(fail, r, "%s", again.text);
+    }
+    if (e == GB_E_FORK)
+        gb_journal_put(j, "copy", 1, NULL);
+    gb_arena_release(&d.arena);
+    return e;
+}
+
+enum gb_err
+gb_journal_taken_back(struct gb_journal *j, gb_taken_back_fn *fn, void *context,
+                      struct gb_fail *fail)
+{
+    sqlite3_stmt *s;
+    bool row;
+    enum gb_err e = gb_db_prepare(
+        j->db, "SELECT seq, idx, code, tbl, id FROM _taken ORDER BY seq, idx",
+        &s, fail);
+    while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
+        struct gb_taken_back t = {.seq = (uint32_t)sqlite3_column_int64(s, 0),
+                                  .index = sqlite3_column_int(s, 1),
+                                  .code = gb_code_parse(gb_db_blob(s, 2)),
+                                  .table =
+                                      (const char *)sqlite3_column_text(s, 3),
+                                  .id = sqlite3_column_int64(s, 4)};
+        if (t.code < GB_CODE_COUNT)
+            fn(context, &t);
+    }
+    sqlite3_finalize(s);
+    return e;
+}
+
+/* --------------------------------------------------------------- digest -- */
+
+enum gb_err
+gb_journal_digest(struct gb_journal *j, uint8_t out[32], struct gb_fail *fail)
+{
+    struct gb_delta_in d = {0};
+    struct gb_sha256 none = gb_sha256(GB_SPAN(NULL, 0));
+    memcpy(out, none.bytes, sizeof none.bytes);
+    if (!j->schema)
+        return GB_OK;
+    gb_arena_init(&d.arena, GB_ARENA_MAX);
+    enum gb_err e = gb_journal_begin(j, fail);
+    if (!e) {
+        /* without the pending changes, which the rollback brings back */
+        j->c.local = false;
+        e = gb_log_load(j, 0, GB_STAMP_MAX, &d.arena, &d.log, &d.nlog, fail);
+        if (!e)
+            e = gb_delta_undo(j, &d, fail);
+        if (!e)
+            e = gb_tables_digest(j->tables, j->schema, &j->lineage, out, fail);
+        gb_journal_rollback(j);
+        j->c.local = true;
+    }
+    gb_arena_release(&d.arena);
+    return e;
+}

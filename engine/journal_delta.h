@@ -1,0 +1,38 @@
+/* journal_delta.h - a delta being applied: shared by journal_delta.c (is it
+ * for us), journal_accept.c (own sets) and journal_apply.c (the rest). */
+#ifndef GB_JOURNAL_DELTA_H
+#define GB_JOURNAL_DELTA_H
+
+#include "delta.h"
+#include "journal_private.h"
+
+struct gb_delta_in {
+    struct gb_delta_head head;
+    struct gb_delta_once once;
+    struct gb_log *log; /* all unaccepted changes, by stamp */
+    size_t nlog;
+    struct gb_applied *counts;
+    struct gb_tables *tables; /* where the records go */
+    struct gb_arena arena;    /* owns the above */
+};
+
+/* Read the first gathered part; gb_arena_release() frees it. */
+enum gb_err gb_delta_in_open(struct gb_journal *j, struct gb_delta_in *d,
+                             struct gb_fail *fail);
+/* Everything that must hold before anything is changed. */
+enum gb_err gb_delta_in_check(struct gb_journal *j, const struct gb_delta_in *d,
+                              struct gb_fail *fail);
+
+/* Put the old values of all unaccepted changes back into the rows, the newest
+ * first: what is left is the hub's state, and own new records as inserted. */
+enum gb_err gb_delta_undo(struct gb_journal *j, const struct gb_delta_in *d,
+                          struct gb_fail *fail);
+/* Own sets that the hub accepted: their operations become part of the hub's
+ * state here too, or are taken back. */
+enum gb_err gb_delta_accept(struct gb_journal *j, struct gb_delta_in *d,
+                            struct gb_fail *fail);
+/* Merge what is still unaccepted on top again, and note its old values. */
+enum gb_err gb_delta_redo(struct gb_journal *j, struct gb_delta_in *d,
+                          struct gb_fail *fail);
+
+#endif

@@ -1,0 +1,195 @@
+/* journal_private.h - what the files journal*.c and capture.c share. */
+#ifndef GB_JOURNAL_PRIVATE_H
+#define GB_JOURNAL_PRIVATE_H
+
+#include "clock.h"
+#include "id.h"
+#include "journal.h"
+
+/*
+ * The journal's own tables.
+ *
+ * _journal   one value a key: who this device is, heads, counters
+ * _boot      boots that made operations; a boot's operations have stamps from
+ *            `first` on, up to the next boot's
+ * _log       changes and voids not yet accepted: body = old and new values
+ * _time      device time of the operations whose stamp does not say it (the
+ *            clock was behind the stamps already given)
+ * _txn       transactions of more than one operation, by their stamps
+ * _set       sealed sets; line is the receipt, once there is one
+ * _taken     operations that the hub quarantined
+ * _import    lines of a JSONL file that are in
+ * _part      parts of a delta on its way in
+ */
+#define GB_JOURNAL_SCHEMA                                                      \
+    "PRAGMA application_id = 1195526218;"                                      \
+    "CREATE TABLE _journal(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"        \
+    "CREATE TABLE _schema(version INTEGER PRIMARY KEY, text BLOB NOT NULL);"   \
+    "CREATE TABLE _boot(first INTEGER PRIMARY KEY, id BLOB, wall INTEGER,"     \
+    " mono INTEGER, shift INTEGER);"                                           \
+    "CREATE TABLE _log(stamp INTEGER PRIMARY KEY, kind INTEGER, tbl INTEGER,"  \
+    " id INTEGER, actor INTEGER, level INTEGER, body BLOB);"                   \
+    "CREATE TABLE _time(stamp INTEGER PRIMARY KEY, ms INTEGER);"               \
+    "CREATE TABLE _txn(first INTEGER PRIMARY KEY, last INTEGER);"              \
+    "CREATE TABLE _set(seq INTEGER PRIMARY KEY, sha BLOB, first INTEGER,"      \
+    " last INTEGER, ops INTEGER, schema INTEGER, base INTEGER, signed BLOB,"   \
+    " signature BLOB, personal BLOB, line TEXT);"                              \
+    "CREATE TABLE _taken(seq INTEGER, idx INTEGER, code TEXT, tbl TEXT,"       \
+    " id INTEGER, PRIMARY KEY(seq, idx)) WITHOUT ROWID;"                       \
+    "CREATE TABLE _import(hash BLOB PRIMARY KEY, lines INTEGER);"              \
+    "CREATE TABLE _part(part INTEGER PRIMARY KEY, bytes BLOB);"                \
+    "CREATE TABLE _lineage(device INTEGER PRIMARY KEY, parent INTEGER,"        \
+    " stamp INTEGER);"                                                         \
+    "CREATE TABLE site(name TEXT, timezone TEXT, offset_min INTEGER);"         \
+    "INSERT INTO site VALUES('', 'UTC', 0);"
+
+#define GB_JOURNAL_APPLICATION 1195526218
+
+#define GB_JOURNAL_SQL(X)                                                      \
+    X(GET, "SELECT value FROM _journal WHERE key = ?")                         \
+    X(PUT, "REPLACE INTO _journal(key, value) VALUES(?,?)")                    \
+    X(ADD_LOG, "INSERT INTO _log(stamp, kind, tbl, id, actor, level, body) "   \
+               "VALUES(?,?,?,?,?,?,?)")                                        \
+    X(ADD_TIME, "INSERT INTO _time(stamp, ms) VALUES(?,?)")                    \
+    X(ADD_TXN, "REPLACE INTO _txn(first, last) VALUES(?,?)")                   \
+    X(ADD_BOOT,                                                                \
+      "INSERT INTO _boot(first, id, wall, mono, shift) VALUES(?,?,?,?,0)")     \
+    X(SHIFT_BOOT,                                                              \
+      "UPDATE _boot SET shift = ? WHERE first = (SELECT max(first) FROM "      \
+      "_boot)")                                                                \
+    X(LAST_BOOT,                                                               \
+      "SELECT id, wall, mono, shift FROM _boot ORDER BY first DESC LIMIT 1")   \
+    X(GET_TIME, "SELECT ms FROM _time WHERE stamp = ?")                        \
+    X(ADD_SET,                                                                 \
+      "INSERT INTO _set(seq, sha, first, last, ops, schema, base, signed, "    \
+      "signature, personal) VALUES(?,?,?,?,?,?,?,?,?,?)")                      \
+    X(GET_SET,                                                                 \
+      "SELECT signed, signature, personal, sha FROM _set WHERE seq = ?")
+
+enum gb_journal_sql {
+#define X(name, sql) GB_JSQL_##name,
+    GB_JOURNAL_SQL(X)
+#undef X
+        GB_JSQL_COUNT
+};
+
+/* What capture keeps in memory between writes. */
+struct gb_capture {
+    bool local;          /* writes are captured: 0 while the engine writes */
+    int64_t clock;       /* highest stamp given or seen */
+    int64_t counter;     /* of the last own record */
+    int64_t actor;       /* 0: nobody, writes are refused */
+    int level;           /* lower of the device's and the actor's */
+    int64_t issued;      /* stamp given to the row that is being inserted */
+    int64_t issued_ms;   /* and its device time */
+    int64_t first, last; /* stamps of the open transaction's operations */
+    int operations;      /* how many it has */
+    size_t bound;        /* bytes that they may need in a set */
+    bool boot_checked;   /* _boot was asked, */
+    bool boot_known;     /* and this boot has its row there */
+    int64_t boot_wall, boot_mono;
+    int64_t boot_shift;  /* as last written */
+    uint64_t kept;       /* columns of the last change that do not show it */
+    struct gb_fail fail; /* why the last write was refused */
+};
+
+struct gb_journal {
+    sqlite3 *db;
+    sqlite3_stmt *sql[GB_JSQL_COUNT];
+    gb_now_fn *now;
+    void *now_context;
+    struct gb_schema *schema; /* owned; NULL before the first delta */
+    struct gb_tables *tables;
+    struct gb_lineage lineage;
+    int device;
+    int device_level;
+    struct gb_site site;
+    struct gb_capture c;
+    struct gb_arena arena;
+    struct gb_buf scratch;
+};
+
+sqlite3_stmt *gb_journal_sql(struct gb_journal *j, enum gb_journal_sql which);
+/* Values of _journal; a missing one is 0, or an empty span. */
+enum gb_err gb_journal_get(struct gb_journal *j, const char *key, int64_t *out,
+                           struct gb_fail *fail);
+enum gb_err gb_journal_put(struct gb_journal *j, const char *key, int64_t v,
+                           struct gb_fail *fail);
+/* Exactly n bytes, else zeros. */
+enum gb_err gb_journal_get_bytes(struct gb_journal *j, const char *key,
+                                 uint8_t *out, size_t n, struct gb_fail *fail);
+enum gb_err gb_journal_get_text(struct gb_journal *j, const char *key,
+                                char *out, size_t size, struct gb_fail *fail);
+enum gb_err gb_journal_put_value(struct gb_journal *j, const char *key,
+                                 const struct gb_value *v,
+                                 struct gb_fail *fail);
+/* Read again what is kept in memory (schema, clock, counter, levels). */
+enum gb_err gb_journal_reload(struct gb_journal *j, struct gb_fail *fail);
+
+/* Where the open tail begins: after this stamp, and this record counter. */
+enum gb_err gb_journal_sealed(struct gb_journal *j, int64_t *stamp,
+                              int64_t *counter, struct gb_fail *fail);
+/* Tree heads of _journal; a missing one is that of the empty log. */
+enum gb_err gb_journal_head(struct gb_journal *j, const char *key,
+                            struct gb_head *out, struct gb_fail *fail);
+enum gb_err gb_journal_put_head(struct gb_journal *j, const char *key,
+                                const struct gb_head *h, struct gb_fail *fail);
+
+/* capture.c: the SQL functions of the triggers, and the hooks. */
+enum gb_err gb_capture_register(struct gb_journal *j, struct gb_fail *fail);
+/* Lower of device and actor level, from the records as they show now. */
+enum gb_err gb_capture_level(struct gb_journal *j, struct gb_fail *fail);
+/* Why a write failed: the rule's reason, or SQLite's. */
+enum gb_err gb_capture_why(struct gb_journal *j, enum gb_err e,
+                           struct gb_fail *fail);
+
+/* capture_check.c: somebody is signed in who may write this table. */
+enum gb_err gb_capture_actor(const struct gb_journal *j,
+                             const struct gb_table *t, int level,
+                             struct gb_fail *fail);
+/* A new row, from the arguments of gb_inserted(): the engine's columns, the
+ * values (*bound receives the bytes they may need in a set), the ref. */
+enum gb_err gb_capture_new_row(const struct gb_journal *j,
+                               const struct gb_table *t, sqlite3_value **args,
+                               struct gb_fail *fail);
+enum gb_err gb_capture_new_values(struct gb_journal *j,
+                                  const struct gb_table *t,
+                                  sqlite3_value **args, size_t *bound,
+                                  struct gb_fail *fail);
+enum gb_err gb_capture_ref(struct gb_journal *j, int table, int64_t id,
+                           sqlite3_value *arg, struct gb_fail *fail);
+/* A changed row, from the arguments of gb_updated(), and one changed column
+ * of it; notes in kept where the write will not show. */
+enum gb_err gb_capture_update(const struct gb_journal *j,
+                              const struct gb_table *t, sqlite3_value **args,
+                              struct gb_fail *fail);
+enum gb_err gb_capture_changed(struct gb_journal *j, const struct gb_table *t,
+                               int column, const struct gb_value *old,
+                               const struct gb_value *v, struct gb_written *out,
+                               struct gb_fail *fail);
+
+/*
+ * The body of a _log row: u8 has reason, then string reason, for a void; for a
+ * set a count, then per column varint number, new value, old value (as the
+ * row showed it) and, for a state, the state left.
+ */
+struct gb_log {
+    int64_t stamp;
+    enum gb_kind kind;
+    int table;
+    int64_t id, actor;
+    int level;
+    int nvalues;
+    struct gb_written *values; /* sum: the difference */
+    struct gb_value *old;      /* what the row showed before */
+    struct gb_span reason;     /* void */
+};
+void gb_log_write(const struct gb_log *l, struct gb_buf *out);
+enum gb_err gb_log_read(struct gb_log *l, struct gb_span body,
+                        struct gb_arena *arena, struct gb_fail *fail);
+/* All changes with stamps from..to, by rising stamp, in the arena. */
+enum gb_err gb_log_load(struct gb_journal *j, int64_t from, int64_t to,
+                        struct gb_arena *arena, struct gb_log **out, size_t *n,
+                        struct gb_fail *fail);
+
+#endif

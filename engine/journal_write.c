@@ -1,0 +1,203 @@
+/* journal_write.c - writes as a program makes them; see journal.h.  Each ends
+ * in plain SQL, so the triggers check and capture it like any other. */
+#include "journal_private.h"
+
+#include <string.h>
+
+/* The schema is there, and the table exists. */
+static enum gb_err
+check_table(const struct gb_journal *j, int table, struct gb_fail *fail)
+{
+    if (!j->schema)
+        return gb_fail_set(fail, GB_E_STATE,
+                           "this handheld knows no tables yet: sync once "
+                           "first");
+    gb_assert(table >= 0 && table < j->schema->ntables);
+    return GB_OK;
+}
+
+/* Prepare and run with the values bound from parameter `first` on. */
+static enum gb_err
+run(struct gb_journal *j, struct gb_buf *sql, int first,
+    const struct gb_assign *values, int n, const struct gb_value *extra,
+    struct gb_fail *fail)
+{
+    sqlite3_stmt *s = NULL;
+    gb_buf_u8(sql, 0);
+    enum gb_err e = gb_buf_check(sql, "a statement", fail);
+    if (!e)
+        e = gb_db_prepare(j->db, (const char *)sql->ptr, &s, fail);
+    for (int i = 0; i < n && !e; i++)
+        gb_db_bind(s, first + i, &values[i].value);
+    for (int i = 1; i < first && !e; i++)
+        gb_db_bind(s, i, &extra[i - 1]);
+    j->c.fail = (struct gb_fail){0};
+    if (!e)
+        e = gb_capture_why(j, gb_db_run(s, fail), fail);
+    sqlite3_finalize(s);
+    return e;
+}
+
+enum gb_err
+gb_journal_insert(struct gb_journal *j, int table, struct gb_span ref,
+                  const struct gb_assign *values, int n, int64_t *id,
+                  struct gb_fail *fail)
+{
+    struct gb_buf sql;
+    enum gb_err e = check_table(j, table, fail);
+    if (e)
+        return e;
+    const struct gb_table *t = &j->schema->tables[table];
+    gb_buf_init(&sql, 65536);
+    gb_buf_printf(&sql, "INSERT INTO \"%s\"(id, _ref", t->name);
+    for (int i = 0; i < n; i++)
+        gb_buf_printf(&sql, ", \"%s\"", t->columns[values[i].column].name);
+    gb_buf_text(&sql, ") VALUES(?1, ?2");
+    for (int i = 0; i < n; i++)
+        gb_buf_printf(&sql, ", ?%d", i + 3);
+    gb_buf_text(&sql, ")");
+    *id = gb_id_make(j->device, j->c.counter + 1);
+    struct gb_value extra[2] = {gb_value_int(*id),
+                                ref.len ? gb_value_text(ref) : GB_VALUE_NULL};
+    e = run(j, &sql, 3, values, n, extra, fail);
+    gb_buf_release(&sql);
+    return e;
+}
+
+/* The record is there, so that an UPDATE has something to change. */
+static enum gb_err
+check_record(struct gb_journal *j, int table, int64_t id, struct gb_fail *fail)
+{
+    bool found;
+    char text[GB_ID_TEXT];
+    enum gb_err e = check_table(j, table, fail);
+    if (!e)
+        e = gb_tables_exists(j->tables, table, id, &found, fail);
+    if (e || found)
+        return e;
+    gb_id_print(text, id);
+    return gb_fail_set(fail, GB_E_MISSING, "there is no %s %s",
+                       j->schema->tables[table].name, text);
+}
+
+enum gb_err
+gb_journal_set(struct gb_journal *j, int table, int64_t id,
+               const struct gb_assign *values, int n, struct gb_fail *fail)
+{
+    struct gb_buf sql;
+    enum gb_err e = check_record(j, table, id, fail);
+    if (e || !n)
+        return e;
+    const struct gb_table *t = &j->schema->tables[table];
+    gb_buf_init(&sql, 65536);
+    gb_buf_printf(&sql, "UPDATE \"%s\" SET", t->name);
+    for (int i = 0; i < n; i++) {
+        const struct gb_column *c = &t->columns[values[i].column];
+        if (values[i].add && c->rule.kind != GB_RULE_SUM) {
+            gb_buf_release(&sql);
+            return gb_fail_set(fail, GB_E_TYPE,
+                               "%s.%s: only a `sum` can be added to", t->name,
+                               c->name);
+        }
+        gb_buf_printf(&sql, "%s \"%s\" = ", i ? "," : "", c->name);
+        if (values[i].add)
+            gb_buf_printf(&sql, "coalesce(\"%s\", 0) + ", c->name);
+        gb_buf_printf(&sql, "?%d", i + 2);
+    }
+    gb_buf_text(&sql, " WHERE id = ?1");
+    struct gb_value extra = gb_value_int(id);
+    e = run(j, &sql, 2, values, n, &extra, fail);
+    gb_buf_release(&sql);
+    return e;
+}
+
+enum gb_err
+gb_journal_void(struct gb_journal *j, int table, int64_t id,
+                struct gb_span reason, struct gb_fail *fail)
+{
+    struct gb_buf sql;
+    enum gb_err e = check_record(j, table, id, fail);
+    if (e)
+        return e;
+    gb_buf_init(&sql, 4096);
+    gb_buf_printf(&sql, "UPDATE \"%s\" SET _void = ?2 WHERE id = ?1",
+                  j->schema->tables[table].name);
+    struct gb_assign a = {.value = gb_value_text(reason)};
+    struct gb_value extra = gb_value_int(id);
+    e = run(j, &sql, 2, &a, 1, &extra, fail);
+    gb_buf_release(&sql);
+    return e;
+}
+
+/* "7/NAME": the device in front, when there is one. */
+static bool
+split_ref(struct gb_span *ref, int *device)
+{
+    int v = 0;
+    for (size_t i = 0; i < ref->len && i < 5; i++) {
+        uint8_t c = ref->ptr[i];
+        if (c == '/' && i && v <= GB_DEVICE_MAX) {
+            *device = v;
+            *ref = GB_SPAN(ref->ptr + i + 1, ref->len - i - 1);
+            return true;
+        }
+        if (c < '0' || c > '9')
+            return false;
+        v = v * 10 + (c - '0');
+    }
+    return false;
+}
+
+enum gb_err
+gb_journal_ref(struct gb_journal *j, int table, struct gb_span ref, int64_t *id,
+               struct gb_fail *fail)
+{
+    struct gb_span name = ref;
+    int devices[2] = {j->device, 0}, n = 2;
+    enum gb_err e = check_table(j, table, fail);
+    if (split_ref(&name, devices))
+        n = 1;
+    *id = 0;
+    for (int i = 0; i < n && !*id && !e; i++)
+        e = gb_tables_ref(j->tables, table, devices[i], name, id, fail);
+    if (!e && !*id)
+        e = gb_fail_set(fail, GB_E_MISSING, "%s: nothing is called %.*s",
+                        j->schema->tables[table].name, (int)ref.len,
+                        (const char *)ref.ptr);
+    return e;
+}
+
+enum gb_err
+gb_journal_import_done(struct gb_journal *j, const uint8_t hash[32],
+                       int64_t *lines, struct gb_fail *fail)
+{
+    sqlite3_stmt *s;
+    bool row = false;
+    *lines = 0;
+    enum gb_err e = gb_db_prepare(
+        j->db, "SELECT lines FROM _import WHERE hash = ?", &s, fail);
+    if (!e) {
+        gb_db_bind_blob(s, 1, GB_SPAN(hash, 32));
+        e = gb_db_step(s, &row, fail);
+    }
+    if (!e && row)
+        *lines = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    return e;
+}
+
+enum gb_err
+gb_journal_import_note(struct gb_journal *j, const uint8_t hash[32],
+                       int64_t lines, struct gb_fail *fail)
+{
+    sqlite3_stmt *s;
+    enum gb_err e = gb_db_prepare(
+        j->db, "REPLACE INTO _import(hash, lines) VALUES(?,?)", &s, fail);
+    if (!e) {
+        gb_db_bind_blob(s, 1, GB_SPAN(hash, 32));
+        sqlite3_bind_int64(s, 2, lines);
+        e = gb_db_run(s, fail);
+    }
+    sqlite3_finalize(s);
+    return e;
+}

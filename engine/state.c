@@ -1,0 +1,229 @@
+/* state.c - opening, transactions and what is kept in memory; see state.h */
+#include "state_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const statements[] = {
+#define X(name, sql) sql,
+    GB_STATE_SQL(X)
+#undef X
+};
+
+#define APPLICATION 0x47424855 /* "GBHU" */
+
+/*
+ * _set.first, last: the stamps of the set's operations; stamp: the largest of
+ * all sets up to here; line: the leaf; touched: the records that it changed
+ * (delta_touch.c).  _node: complete subtrees of the log's Merkle tree.
+ */
+static const char create[] =
+    "PRAGMA application_id = 1195526229;"
+    "CREATE TABLE _site(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
+    "CREATE TABLE _schema(version INTEGER PRIMARY KEY, text BLOB NOT NULL);"
+    "CREATE TABLE _set(pos INTEGER PRIMARY KEY, device INTEGER, seq INTEGER,"
+    " sha BLOB, received INTEGER, first INTEGER, last INTEGER, stamp INTEGER,"
+    " schema INTEGER, base INTEGER, line TEXT, touched BLOB);"
+    "CREATE INDEX _set_chain ON _set(device, seq);"
+    "CREATE TABLE _node(level INTEGER, idx INTEGER, hash BLOB NOT NULL,"
+    " PRIMARY KEY(level, idx)) WITHOUT ROWID;"
+    "CREATE TABLE _device(number INTEGER PRIMARY KEY, level INTEGER,"
+    " name TEXT, ticket BLOB, sign_key BLOB, receive_key BLOB,"
+    " attributes TEXT, since INTEGER, seq INTEGER, sha BLOB, last INTEGER);"
+    "INSERT INTO _device(number, level, name, attributes, seq, sha, last)"
+    " VALUES(0, 9, 'hub', '', 0, zeroblob(32), 0);"
+    "CREATE TABLE _level(actor INTEGER, id INTEGER, pos INTEGER,"
+    " level INTEGER, PRIMARY KEY(actor, id, pos)) WITHOUT ROWID;"
+    "CREATE TABLE _wait(device INTEGER, stamp INTEGER, seq INTEGER,"
+    " idx INTEGER, pos INTEGER, code TEXT, kind INTEGER, tbl TEXT,"
+    " id INTEGER, actor INTEGER, PRIMARY KEY(device, stamp)) WITHOUT ROWID;"
+    "CREATE TABLE _lineage(device INTEGER PRIMARY KEY, parent INTEGER,"
+    " stamp INTEGER);"
+    "CREATE TABLE site(name TEXT, timezone TEXT, offset_min INTEGER);"
+    "INSERT INTO site VALUES('', 'UTC', 0);";
+
+sqlite3_stmt *
+gb_state_sql(struct gb_state *st, enum gb_state_sql which)
+{
+    sqlite3_stmt *s = st->sql[which];
+    sqlite3_reset(s);
+    sqlite3_clear_bindings(s);
+    return s;
+}
+
+/* A new database gets its tables; another program's is refused. */
+static enum gb_err
+prepare_database(struct gb_state *st, struct gb_fail *fail)
+{
+    int64_t id, tables;
+    bool found;
+    enum gb_err e =
+        gb_db_int(st->db, "PRAGMA application_id", &id, &found, fail);
+    if (!e)
+        e = gb_db_int(st->db, "SELECT count(*) FROM sqlite_master", &tables,
+                      &found, fail);
+    if (e || id == APPLICATION)
+        return e;
+    if (tables || st->reader)
+        return gb_fail_set(fail, GB_E_DATABASE,
+                           "this is not the database of a Gengbu hub");
+    e = gb_db_exec(st->db, "BEGIN IMMEDIATE", fail);
+    if (!e)
+        e = gb_db_exec(st->db, create, fail);
+    if (!e)
+        e = gb_db_exec(st->db, "COMMIT", fail);
+    return e;
+}
+
+/* The statements, after the tables are there. */
+static enum gb_err
+prepare_statements(struct gb_state *st, struct gb_fail *fail)
+{
+    enum gb_err e = GB_OK;
+    for (int i = 0; i < GB_SQL_COUNT && !e; i++)
+        e = gb_db_prepare(st->db, statements[i], &st->sql[i], fail);
+    return e;
+}
+
+static enum gb_err
+open_state(const char *path, const uint8_t site[16], bool reader,
+           struct gb_state **out, struct gb_fail *fail)
+{
+    *out = NULL;
+    struct gb_state *st = calloc(1, sizeof *st);
+    if (!st)
+        return gb_fail_set(fail, GB_E_MEMORY, "%s",
+                           gb_err_sentence(GB_E_MEMORY));
+    st->reader = reader;
+    memcpy(st->site.id, site, sizeof st->site.id);
+    gb_arena_init(&st->arena, GB_ARENA_MAX);
+    gb_buf_init(&st->touched.list, GB_SET_MAX * 2);
+    enum gb_err e = reader
+                        ? gb_db_open_readonly(path, &st->db, fail)
+                        : gb_db_open(path, true, GB_DB_NORMAL, &st->db, fail);
+    if (!e)
+        e = prepare_database(st, fail);
+    if (!e)
+        e = prepare_statements(st, fail);
+    if (!e)
+        e = gb_state_reload(st, fail);
+    if (e) {
+        gb_state_close(st);
+        return gb_fail_wrap(fail, "%s", path);
+    }
+    *out = st;
+    return GB_OK;
+}
+
+enum gb_err
+gb_state_open(const char *path, const uint8_t site[16], struct gb_state **out,
+              struct gb_fail *fail)
+{
+    return open_state(path, site, false, out, fail);
+}
+
+enum gb_err
+gb_state_open_reader(const char *path, const uint8_t site[16],
+                     struct gb_state **out, struct gb_fail *fail)
+{
+    return open_state(path, site, true, out, fail);
+}
+
+/* Forget what was read from the database. */
+static void
+forget(struct gb_state *st)
+{
+    gb_tables_close(st->tables);
+    st->tables = NULL;
+    for (uint32_t i = 0; i < st->version; i++)
+        gb_schema_free(st->schemas[i]);
+    free(st->schemas);
+    free(st->lineage.of);
+    st->schemas = NULL;
+    st->version = 0;
+    st->lineage = (struct gb_lineage){0};
+}
+
+void
+gb_state_close(struct gb_state *st)
+{
+    if (!st)
+        return;
+    forget(st);
+    for (int i = 0; i < GB_SQL_COUNT; i++)
+        sqlite3_finalize(st->sql[i]);
+    gb_db_close(st->db);
+    gb_arena_release(&st->arena);
+    gb_buf_release(&st->touched.list);
+    free(st);
+}
+
+enum gb_err
+gb_state_begin(struct gb_state *st, struct gb_fail *fail)
+{
+    return gb_db_exec(st->db, st->reader ? "BEGIN" : "BEGIN IMMEDIATE", fail);
+}
+
+enum gb_err
+gb_state_commit(struct gb_state *st, struct gb_fail *fail)
+{
+    return gb_db_exec(st->db, "COMMIT", fail);
+}
+
+void
+gb_state_rollback(struct gb_state *st)
+{
+    struct gb_fail ignored = {0};
+    gb_db_exec(st->db, "ROLLBACK", &ignored);
+    gb_state_reload(st, &ignored);
+}
+
+enum gb_err
+gb_state_refresh(struct gb_state *st, struct gb_fail *fail)
+{
+    return gb_state_reload(st, fail);
+}
+
+const struct gb_site *
+gb_state_site(const struct gb_state *st)
+{
+    return &st->site;
+}
+
+const struct gb_lineage *
+gb_state_lineage(const struct gb_state *st)
+{
+    return &st->lineage;
+}
+
+struct gb_tables *
+gb_state_tables(struct gb_state *st)
+{
+    return st->tables;
+}
+
+sqlite3 *
+gb_state_db(struct gb_state *st)
+{
+    return st->db;
+}
+
+uint64_t
+gb_state_size(const struct gb_state *st)
+{
+    return st->tree.size;
+}
+
+const struct gb_schema *
+gb_state_schema(const struct gb_state *st)
+{
+    return st->version ? st->schemas[st->version - 1] : NULL;
+}
+
+const struct gb_schema *
+gb_state_schema_of(const struct gb_state *st, uint32_t version)
+{
+    if (!version)
+        return &gb_schema_none;
+    return version <= st->version ? st->schemas[version - 1] : NULL;
+}

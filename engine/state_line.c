@@ -1,0 +1,232 @@
+/* state_line.c - decide and apply one set; see state.h, docs/MERGE.md §10 */
+#include "state_private.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "clock.h"
+
+/* What the chain and the base say before any operation is looked at. */
+static enum gb_verdict
+judge_set(const struct gb_state *st, const struct gb_device *d,
+          const struct gb_incoming *in, const struct gb_head *base,
+          enum gb_code *held)
+{
+    const struct gb_set_info *info = in->info;
+    *held = GB_CODE_NONE;
+    if (info->seq != d->seq + 1 || memcmp(info->prev, d->sha, 32))
+        return GB_FORK;
+    if (info->schema > st->version)
+        *held = GB_CODE_SCHEMA;
+    else if (!in->set || in->times)
+        *held = GB_CODE_MALFORMED;
+    else if (info->base.size > st->tree.size ||
+             info->base.epoch > st->site.epoch ||
+             memcmp(info->base.root, base->root, 32))
+        *held = GB_CODE_BASE;
+    return *held ? GB_HELD : GB_APPLIED;
+}
+
+/* Effective stamps of all operations; none for a fork or an unreadable set.
+ * The caller frees *out. */
+static enum gb_err
+compute_stamps(struct gb_state *st, const struct gb_device *d,
+               const struct gb_incoming *in, struct gb_line *line,
+               int64_t **out, struct gb_fail *fail)
+{
+    uint64_t base = in->info->base.size;
+    enum gb_err e = gb_state_stamp(
+        st, base < st->tree.size ? base : st->tree.size, &line->floor, fail);
+    *out = NULL;
+    if (e)
+        return e;
+    if (line->floor < d->last)
+        line->floor = d->last;
+    if (line->verdict == GB_FORK || !in->set)
+        return GB_OK;
+    *out = malloc((size_t)in->set->nops * sizeof **out);
+    if (!*out)
+        return gb_fail_set(fail, GB_E_MEMORY, "%s",
+                           gb_err_sentence(GB_E_MEMORY));
+    struct gb_arrival at = {in->received_ms, line->floor, in->adjust};
+    gb_clock_effective(in->set, &at, *out);
+    return GB_OK;
+}
+
+/* A whole set that is held waits operation by operation; a single one with
+ * its own code. */
+static enum gb_err
+wait(struct gb_state *st, const struct gb_applying *a, int index,
+     enum gb_code code, struct gb_fail *fail)
+{
+    const struct gb_op *op = &a->in->set->ops[index];
+    sqlite3_stmt *s = gb_state_sql(st, GB_SQL_ADD_WAIT);
+    sqlite3_bind_int(s, 1, a->in->info->device);
+    sqlite3_bind_int64(s, 2, a->stamps[index]);
+    sqlite3_bind_int64(s, 3, a->in->info->seq);
+    sqlite3_bind_int(s, 4, index);
+    sqlite3_bind_int64(s, 5, (int64_t)a->pos);
+    gb_db_bind_text(s, 6, gb_code_name(code));
+    sqlite3_bind_int(s, 7, (int)op->kind);
+    if (op->kind && op->kind <= GB_RESOLVE)
+        gb_db_bind_text(s, 8, a->schema->tables[op->table].name);
+    sqlite3_bind_int64(s, 9, op->id);
+    sqlite3_bind_int64(s, 10, op->actor);
+    return gb_db_run(s, fail);
+}
+
+/* All operations of a set that takes effect, one by one. */
+static enum gb_err
+apply(struct gb_state *st, struct gb_applying *a, struct gb_arena *arena,
+      struct gb_line *line, struct gb_fail *fail)
+{
+    int n = a->in->set->nops;
+    enum gb_err e =
+        gb_state_level(st, false, a->in->info->device, a->in->info->base.size,
+                       &a->device_level, fail);
+    for (int i = 0; i < n && !e; i++) {
+        enum gb_code code;
+        e = gb_state_op(st, a, i, &code, fail);
+        if (e || code == GB_CODE_NONE)
+            continue;
+        if (!line->quarantined)
+            line->quarantined =
+                gb_arena_array(arena, (size_t)n, sizeof *line->quarantined);
+        if (!line->quarantined)
+            return gb_fail_set(fail, GB_E_MEMORY, "%s",
+                               gb_err_sentence(GB_E_MEMORY));
+        line->quarantined[line->nquarantined++] =
+            (struct gb_quarantined){i, code};
+        e = wait(st, a, i, code, fail);
+    }
+    return e;
+}
+
+/* The chain goes on with this set, whatever became of it, unless a fork. */
+static enum gb_err
+advance_chain(struct gb_state *st, const struct gb_incoming *in, int64_t last,
+              struct gb_fail *fail)
+{
+    sqlite3_stmt *s = gb_state_sql(st, GB_SQL_PUT_CHAIN);
+    sqlite3_bind_int(s, 1, in->info->device);
+    sqlite3_bind_int64(s, 2, in->info->seq);
+    gb_db_bind_blob(s, 3, GB_SPAN(in->sha.bytes, 32));
+    sqlite3_bind_int64(s, 4, last);
+    return gb_db_run(s, fail);
+}
+
+/* The leaf, and the subtrees that it completes. */
+static enum gb_err
+add_leaf(struct gb_state *st, struct gb_span leaf, struct gb_fail *fail)
+{
+    struct gb_sha256 done[GB_MERKLE_LEVELS];
+    uint64_t index = st->tree.size;
+    unsigned n = gb_merkle_append(&st->tree, leaf, done);
+    enum gb_err e = GB_OK;
+    for (unsigned level = 0; level < n && !e; level++) {
+        sqlite3_stmt *s = gb_state_sql(st, GB_SQL_ADD_NODE);
+        sqlite3_bind_int64(s, 1, level);
+        sqlite3_bind_int64(s, 2, (int64_t)(index >> level));
+        gb_db_bind_blob(s, 3, GB_SPAN(done[level].bytes, 32));
+        e = gb_db_run(s, fail);
+    }
+    return e;
+}
+
+/* The row of _set, and the tree. */
+static enum gb_err
+record_set(struct gb_state *st, const struct gb_applying *a,
+           const struct gb_line *line, struct gb_fail *fail)
+{
+    const struct gb_set_info *info = a->in->info;
+    int n = a->stamps ? a->in->set->nops : 0;
+    struct gb_buf text;
+    gb_buf_init(&text, GB_SET_MAX);
+    gb_line_write(line, &text);
+    enum gb_err e = gb_buf_check(&text, "a line of the batch", fail);
+    if (!e)
+        e = gb_buf_check(&st->touched.list, "the records of a set", fail);
+    if (!e) {
+        sqlite3_stmt *s = gb_state_sql(st, GB_SQL_ADD_SET);
+        struct gb_value leaf = gb_value_text(gb_buf_view(&text));
+        sqlite3_bind_int64(s, 1, (int64_t)a->pos);
+        sqlite3_bind_int(s, 2, info->device);
+        sqlite3_bind_int64(s, 3, info->seq);
+        gb_db_bind_blob(s, 4, GB_SPAN(a->in->sha.bytes, 32));
+        sqlite3_bind_int64(s, 5, a->in->received_ms);
+        sqlite3_bind_int64(s, 6, n ? a->stamps[0] : 0);
+        sqlite3_bind_int64(s, 7, n ? a->stamps[n - 1] : 0);
+        sqlite3_bind_int64(s, 8, st->stamp);
+        sqlite3_bind_int64(s, 9, info->schema);
+        sqlite3_bind_int64(s, 10, (int64_t)info->base.size);
+        gb_db_bind(s, 11, &leaf);
+        gb_db_bind_blob(s, 12, gb_buf_view(&st->touched.list));
+        e = gb_db_run(s, fail);
+    }
+    if (!e)
+        e = add_leaf(st, gb_buf_view(&text), fail);
+    gb_buf_release(&text);
+    return e;
+}
+
+/* What the verdict makes of the operations, the chain and the stamps. */
+static enum gb_err
+take_effect(struct gb_state *st, struct gb_applying *a,
+            const struct gb_device *d, struct gb_arena *arena,
+            struct gb_line *line, struct gb_fail *fail)
+{
+    enum gb_err e = GB_OK;
+    int n = a->stamps ? a->in->set->nops : 0;
+    int64_t last = n ? a->stamps[n - 1] : line->floor;
+    if (line->verdict == GB_APPLIED)
+        e = apply(st, a, arena, line, fail);
+    for (int i = 0; line->verdict == GB_HELD && i < n && !e; i++)
+        e = wait(st, a, i, line->held, fail);
+    if (!e && line->verdict != GB_FORK)
+        e = advance_chain(st, a->in, last > d->last ? last : d->last, fail);
+    if (n && last > st->stamp)
+        st->stamp = last;
+    return e;
+}
+
+enum gb_err
+gb_state_line(struct gb_state *st, const struct gb_incoming *in,
+              struct gb_arena *arena, struct gb_line *out, struct gb_fail *fail)
+{
+    struct gb_device d;
+    struct gb_head base = {0};
+    bool found;
+    int64_t *stamps = NULL;
+    *out = (struct gb_line){.pos = st->tree.size + 1,
+                            .device = in->info->device,
+                            .seq = in->info->seq,
+                            .received_ms = in->received_ms,
+                            .nadjust = in->nadjust};
+    memcpy(out->sha256, in->sha.bytes, 32);
+    enum gb_err e = gb_state_device(st, in->info->device, &d, &found, fail);
+    if (!e && in->info->base.size <= st->tree.size)
+        e = gb_state_head_at(st, in->info->base.size, &base, fail);
+    out->adjust =
+        gb_arena_array(arena, (size_t)in->nadjust + 1, sizeof *out->adjust);
+    if (!e && !out->adjust)
+        e = gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
+    if (e)
+        return e;
+    if (in->nadjust)
+        memcpy(out->adjust, in->adjust,
+               (size_t)in->nadjust * sizeof *out->adjust);
+    out->verdict = judge_set(st, &d, in, &base, &out->held);
+    gb_touched_clear(&st->touched);
+    e = compute_stamps(st, &d, in, out, &stamps, fail);
+    struct gb_applying a = {.in = in,
+                            .schema = gb_state_schema_of(st, in->info->schema),
+                            .pos = out->pos,
+                            .stamps = stamps,
+                            .actor = -1};
+    if (!e)
+        e = take_effect(st, &a, &d, arena, out, fail);
+    if (!e)
+        e = record_set(st, &a, out, fail);
+    free(stamps);
+    return e;
+}

@@ -1,0 +1,91 @@
+/*
+ * term.h - what people read on a terminal: tables, progress, sizes, times.
+ *
+ * Chinese text takes two columns a character, and everything here counts in
+ * columns (gb_utf8_width()).  What came from outside cannot drive the
+ * terminal: control characters (C0, DEL, C1) and bytes that are not UTF-8 are
+ * shown as '?', line feeds and tabs as spaces.
+ */
+#ifndef GB_TERM_H
+#define GB_TERM_H
+
+#include "buf.h"
+
+/* Text made harmless for a terminal, appended to out. */
+void gb_term_clean(struct gb_buf *out, struct gb_span text);
+
+/* ---------------------------------------------------------------- grid -- */
+
+#define GB_GRID_COLUMNS_MAX 16
+#define GB_GRID_MAX (64 * 1024 * 1024) /* bytes of all cells */
+
+struct gb_grid_column {
+    const char *title;
+    bool right; /* aligned right, as numbers are */
+};
+
+/*
+ * A table for people: a line of titles, then the rows, columns two spaces
+ * apart and as wide as their widest cell.  Cells are given row by row; rows
+ * are kept until printing, as widths are known only then.  Sticky.
+ */
+struct gb_grid {
+    const struct gb_grid_column *columns; /* borrowed */
+    int count;
+    struct gb_buf cells; /* varint length and bytes each, already clean */
+    struct gb_buf clean; /* the cell in work */
+    size_t ncells;
+    size_t width[GB_GRID_COLUMNS_MAX];
+};
+
+void gb_grid_init(struct gb_grid *g, const struct gb_grid_column *columns,
+                  int count);
+void gb_grid_release(struct gb_grid *g);
+void gb_grid_cell(struct gb_grid *g, struct gb_span text);
+void gb_grid_text(struct gb_grid *g, const char *text); /* NULL: empty */
+void gb_grid_printf(struct gb_grid *g, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+size_t gb_grid_rows(const struct gb_grid *g);
+/* Append the table to out; rows must be whole.  GB_E_MEMORY, GB_E_LIMIT. */
+enum gb_err gb_grid_print(struct gb_grid *g, struct gb_buf *out,
+                          struct gb_fail *fail);
+
+/* ------------------------------------------------------------- progress -- */
+
+/*
+ * A bar on standard error if that is a terminal, nothing anywhere else.  It is
+ * drawn anew only when its look would change, so it may be told of every
+ * step, and it is wiped at the end.
+ */
+struct gb_progress {
+    const char *what; /* borrowed */
+    uint64_t total;   /* 0: not known */
+    bool bytes;       /* numbers are shown as sizes */
+    bool on;
+    uint64_t next; /* not drawn again before this */
+};
+
+void gb_progress_begin(struct gb_progress *p, const char *what, uint64_t total,
+                       bool bytes);
+void gb_progress_at(struct gb_progress *p, uint64_t done);
+void gb_progress_end(struct gb_progress *p);
+
+/* -------------------------------------------------------- sizes, times -- */
+
+#define GB_TERM_SIZE 24 /* enough for all texts below, with NUL */
+
+/* "0 B", "1023 B", "1.0 KiB", "57 MiB"; returns out. */
+const char *gb_term_size(char out[GB_TERM_SIZE], uint64_t bytes);
+
+/*
+ * The zone in which times are shown, an IANA name ("Asia/Shanghai").  It is
+ * the process's TZ: set once at the start, before there are threads.
+ * GB_E_UNKNOWN if this system does not know it.
+ */
+enum gb_err gb_term_zone(const char *name, struct gb_fail *fail);
+/* "2026-11-23 08:30:00", "2026-11-23" and "08:30" there; return out. */
+const char *gb_term_time(char out[GB_TERM_SIZE], int64_t ms);
+const char *gb_term_date(char out[GB_TERM_SIZE], int64_t ms);
+const char *gb_term_clock(char out[GB_TERM_SIZE], int64_t ms);
+
+#endif

@@ -1,0 +1,201 @@
+/* term_show.c - progress, sizes and times of term.h */
+#include "term.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <time.h>
+#include <unistd.h>
+
+/* ------------------------------------------------------------- progress -- */
+
+/* Columns of the terminal behind standard error. */
+static int
+terminal_width(void)
+{
+    struct winsize size;
+    if (ioctl(STDERR_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
+        return size.ws_col;
+    return 80;
+}
+
+/* "1.2 MiB" or "1234" */
+static void
+amount(const struct gb_progress *p, char out[GB_TERM_SIZE], uint64_t n)
+{
+    if (p->bytes)
+        gb_term_size(out, n);
+    else
+        snprintf(out, GB_TERM_SIZE, "%llu", (unsigned long long)n);
+}
+
+/* "what  [#####.....]  50%  1 of 2", as long a bar as there is room for. */
+static void
+draw_bar(const struct gb_progress *p, uint64_t done, unsigned percent)
+{
+    char bar[41], has[GB_TERM_SIZE], all[GB_TERM_SIZE];
+    amount(p, has, done);
+    amount(p, all, p->total);
+    int taken = (int)(gb_utf8_width(gb_span_text(p->what)) + strlen(has) +
+                      strlen(all)) +
+                20;
+    int room = terminal_width() - taken;
+    int length = room > 40 ? 40 : room;
+    if (length < 5) {
+        fprintf(stderr, "\r%s %u%%\033[K", p->what, percent);
+        return;
+    }
+    memset(bar, '.', sizeof bar);
+    memset(bar, '#', (size_t)length * percent / 100);
+    bar[length] = 0;
+    fprintf(stderr, "\r%s  [%s] %3u%%  %s of %s\033[K", p->what, bar, percent,
+            has, all);
+}
+
+/* Draw, and note when the look will change next. */
+static void
+draw(struct gb_progress *p, uint64_t done)
+{
+    if (p->total) {
+        if (done > p->total)
+            done = p->total;
+        double part = (double)done / (double)p->total;
+        unsigned percent = (unsigned)(part * 100);
+        draw_bar(p, done, percent);
+        double next = (double)p->total * (percent + 1) / 100;
+        p->next = percent < 100 ? (uint64_t)next : UINT64_MAX;
+    } else {
+        char has[GB_TERM_SIZE];
+        amount(p, has, done);
+        fprintf(stderr, "\r%s  %s\033[K", p->what, has);
+        p->next = done + done / 50 + 1;
+    }
+    fflush(stderr);
+}
+
+void
+gb_progress_begin(struct gb_progress *p, const char *what, uint64_t total,
+                  bool bytes)
+{
+    *p = (struct gb_progress){.what = what,
+                              .total = total,
+                              .bytes = bytes,
+                              .on = isatty(STDERR_FILENO) == 1};
+    if (p->on)
+        draw(p, 0);
+}
+
+void
+gb_progress_at(struct gb_progress *p, uint64_t done)
+{
+    if (p->on && done >= p->next)
+        draw(p, done);
+}
+
+void
+gb_progress_end(struct gb_progress *p)
+{
+    if (p->on)
+        fputs("\r\033[K", stderr);
+    fflush(stderr);
+    p->on = false;
+}
+
+/* ---------------------------------------------------------------- sizes -- */
+
+const char *
+gb_term_size(char out[GB_TERM_SIZE], uint64_t bytes)
+{
+    static const char *const units[] = {"B",   "KiB", "MiB", "GiB",
+                                        "TiB", "PiB", "EiB"};
+    int unit = 0;
+    double v = (double)bytes;
+    while (v >= 1024 && unit < 6) {
+        v /= 1024;
+        unit++;
+    }
+    /* 1023.6 KiB would round to four digits of the smaller unit */
+    if (unit && unit < 6 && v >= 1023.5) {
+        v /= 1024;
+        unit++;
+    }
+    snprintf(out, GB_TERM_SIZE, unit && v < 9.95 ? "%.1f %s" : "%.0f %s", v,
+             units[unit]);
+    return out;
+}
+
+/* ---------------------------------------------------------------- times -- */
+
+/* Whether a name can be a zone's: no way out of the folder of zones. */
+static bool
+zone_name(const char *name)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
+                                  "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789_+-/";
+    size_t n = strlen(name);
+    return n > 0 && n < 64 && *name != '/' && name[n - 1] != '/' &&
+           strspn(name, letters) == n;
+}
+
+enum gb_err
+gb_term_zone(const char *name, struct gb_fail *fail)
+{
+    char path[200], value[80];
+    const char *folder = getenv("TZDIR");
+    snprintf(path, sizeof path, "%.100s/%.64s",
+             folder ? folder : "/usr/share/zoneinfo", name);
+    snprintf(value, sizeof value, ":%.64s", name);
+    FILE *f = zone_name(name) ? fopen(path, "re") : NULL;
+    char magic[4] = "";
+    bool zone = f && fread(magic, 1, 4, f) == 4 && !memcmp(magic, "TZif", 4);
+    if (f)
+        fclose(f);
+    /* The C library would take an unknown name for UTC without a word. */
+    if (!zone)
+        return gb_fail_set(fail, GB_E_UNKNOWN,
+                           "time zone '%s' is not known to this system: give "
+                           "a name such as Asia/Shanghai (Debian: tzdata)",
+                           name);
+    if (setenv("TZ", value, 1))
+        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+    tzset();
+    return GB_OK;
+}
+
+/* The time of day there; seconds round down, before 1970 too. */
+static bool
+local_time(int64_t ms, struct tm *tm)
+{
+    time_t t = (time_t)(ms / 1000 - (ms % 1000 < 0));
+    return localtime_r(&t, tm);
+}
+
+const char *
+gb_term_time(char out[GB_TERM_SIZE], int64_t ms)
+{
+    struct tm tm;
+    if (!local_time(ms, &tm) ||
+        !strftime(out, GB_TERM_SIZE, "%Y-%m-%d %H:%M:%S", &tm))
+        snprintf(out, GB_TERM_SIZE, "?");
+    return out;
+}
+
+const char *
+gb_term_date(char out[GB_TERM_SIZE], int64_t ms)
+{
+    struct tm tm;
+    if (!local_time(ms, &tm) || !strftime(out, GB_TERM_SIZE, "%Y-%m-%d", &tm))
+        snprintf(out, GB_TERM_SIZE, "?");
+    return out;
+}
+
+const char *
+gb_term_clock(char out[GB_TERM_SIZE], int64_t ms)
+{
+    struct tm tm;
+    if (!local_time(ms, &tm) || !strftime(out, GB_TERM_SIZE, "%H:%M", &tm))
+        snprintf(out, GB_TERM_SIZE, "?");
+    return out;
+}

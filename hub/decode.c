@@ -1,0 +1,30 @@
+/* decode.c - see decode.h */
+#include "hub/decode.h"
+
+enum gb_err
+gb_decode(const struct gb_state *st, struct gb_span signed_bytes,
+          struct gb_decoded *out, struct gb_fail *fail)
+{
+    struct gb_fail why = {0};
+    *out = (struct gb_decoded){0};
+    enum gb_err e = gb_set_info(signed_bytes, &out->info, fail);
+    if (e)
+        return e;
+    out->schema = gb_state_schema_of(st, out->info.schema);
+    out->in = (struct gb_incoming){.info = &out->info,
+                                   .sha = gb_sha256(signed_bytes),
+                                   .times = !out->schema};
+    e = out->schema ? gb_set_decode(signed_bytes, out->schema, &out->set, &why)
+                    : gb_set_decode_times(signed_bytes, &out->set, &why);
+    if (e == GB_E_MEMORY)
+        return gb_fail_set(fail, e, "%s", why.text);
+    out->good = e == GB_OK;
+    out->in.set = out->good ? &out->set : NULL;
+    return GB_OK;
+}
+
+void
+gb_decoded_release(struct gb_decoded *d)
+{
+    gb_set_release(&d->set);
+}

@@ -1,0 +1,186 @@
+/*
+ * git_ledger.h - what the files of the ledger share: its struct, objects,
+ * folders, packs.  Nobody else includes it.
+ *
+ *   git_ledger.c  opening, the tip       git_pack.c         packs, indexes
+ *   git_write.c   a batch                git_consolidate.c  merging packs
+ *   git_tree.c    folders                git_plan.c         which of them
+ *   git_commit.c  commits                git_recover.c      after a crash
+ *   git_read.c    files, the log         git_splice.c       large merges
+ *   git_diff.c    what a commit changed  git_verify.c       for the auditor
+ *   git_sha1.c    a checksum
+ *
+ * libgit2 keeps objects, packs and refs; the bytes of folders and commits are
+ * written and read here, strictly and in the one form that they have.
+ */
+#ifndef GB_GIT_LEDGER_H
+#define GB_GIT_LEDGER_H
+
+#include <git2.h>
+#include <git2/sys/mempack.h>
+#include <git2/sys/odb_backend.h>
+#include <git2/sys/repository.h>
+
+#include "ledger.h"
+
+#define GB_LEDGER_REF "refs/heads/main"
+#define GB_FILE_PATH_MAX 4096 /* of the operating system */
+#define GB_PACK_NAME_MAX 256
+
+struct gb_ledger {
+    char root[GB_FILE_PATH_MAX];    /* the repository */
+    char objects[GB_FILE_PATH_MAX]; /* its objects/ */
+    char packs[GB_FILE_PATH_MAX];   /* its objects/pack/ */
+    git_repository *repo;
+    git_odb *odb;
+    git_odb_backend *memory; /* of the odb: a batch's objects; or NULL */
+    bool write;
+    uint64_t splice;      /* bytes of a merge that is spliced; git_plan.h */
+    bool prepared;        /* the next three are set */
+    git_oid next, parent; /* parent: zeros at the root */
+    char pack[GB_PACK_NAME_MAX]; /* "pack-HEX" */
+};
+
+/* ------------------------------------------------------ git_ledger.c -- */
+
+/* Set a failure and add libgit2's words; out of memory is GB_E_MEMORY. */
+enum gb_err gb_git_fail(struct gb_fail *fail, enum gb_err code,
+                        const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* Open the object database anew, so that it sees the packs as they are. */
+enum gb_err gb_git_reload(struct gb_ledger *l, struct gb_fail *fail);
+/* The tip; *out are zeros when there is none. */
+enum gb_err gb_git_tip(struct gb_ledger *l, git_oid *out, struct gb_fail *fail);
+git_oid gb_git_oid(const struct gb_oid *oid);
+struct gb_oid gb_git_oid_of(const git_oid *oid);
+/* "dir/name" and what follows; GB_E_LIMIT when it is too long. */
+enum gb_err gb_git_join(char out[GB_FILE_PATH_MAX], const char *dir,
+                        const char *name, const char *suffix,
+                        struct gb_fail *fail);
+/* fsync of a folder. */
+enum gb_err gb_git_sync_folder(const char *path, struct gb_fail *fail);
+
+/* -------------------------------------------------------- git_read.c -- */
+
+/* An object of a type, of at most `max` bytes; free with git_odb_object_free.
+ * Its hash has been checked. */
+enum gb_err gb_git_object(git_odb_object **out, struct gb_ledger *l,
+                          const git_oid *oid, git_object_t type, size_t max,
+                          struct gb_fail *fail);
+struct gb_span gb_git_bytes(git_odb_object *object);
+
+/* -------------------------------------------------------- git_tree.c -- */
+
+struct gb_entry {
+    struct gb_span name;
+    bool folder;
+    git_oid oid;
+};
+
+/* A folder; the names point into its object or into the caller's memory. */
+struct gb_tree {
+    git_odb_object *object;
+    struct gb_entry *entries; /* owned, in git's order */
+    size_t count;
+};
+
+/* Whether a name of a file or folder may stand in a ledger. */
+bool gb_tree_name_good(struct gb_span name);
+/* Whether a path of a file may. */
+bool gb_tree_path_good(const char *path);
+/* git's order: as if a folder's name ended with "/". */
+int gb_entry_compare(const struct gb_entry *a, const struct gb_entry *b);
+/* The entry of that name and sort, or NULL. */
+const struct gb_entry *gb_tree_find(const struct gb_tree *t,
+                                    struct gb_span name, bool folder);
+/* Read a folder; zeros stand for the empty one. */
+enum gb_err gb_tree_read(struct gb_tree *out, struct gb_ledger *l,
+                         const git_oid *oid, struct gb_fail *fail);
+void gb_tree_release(struct gb_tree *t);
+/* Append the object's bytes. */
+void gb_tree_write(struct gb_buf *out, const struct gb_entry *entries,
+                   size_t count);
+
+/* ------------------------------------------------------ git_commit.c -- */
+
+struct gb_commit_parts {
+    git_oid tree, parent;
+    bool root;
+    int64_t time_s;
+    struct gb_span site, message;
+};
+
+/* Append the bytes that are signed. */
+void gb_commit_payload(struct gb_buf *out, const struct gb_commit_parts *c);
+/* Append the whole commit: the payload with its signature put in. */
+void gb_commit_signed(struct gb_buf *out, struct gb_span payload,
+                      struct gb_span signature);
+/* Only the first lines of a commit; false when they are not there. */
+bool gb_commit_links(struct gb_span raw, struct gb_commit_parts *out);
+/* Read and take apart; see gb_ledger_commit_read(). */
+enum gb_err gb_commit_load(struct gb_ledger_commit *out, struct gb_ledger *l,
+                           const git_oid *oid, struct gb_fail *fail);
+
+/* -------------------------------------------------------- git_pack.c -- */
+
+struct gb_pack {
+    char name[GB_PACK_NAME_MAX]; /* without ".pack" */
+    uint64_t size;               /* bytes of the .pack */
+    bool keep;                   /* the operator said so: NAME.keep */
+};
+
+struct gb_packs {
+    struct gb_pack *list; /* owned, by rising size */
+    size_t count;
+};
+
+/* A pack's index, checked and mapped. */
+struct gb_idx {
+    const uint8_t *map;
+    size_t len;
+    uint32_t count;      /* objects */
+    const uint8_t *oids; /* count of 20 bytes, rising */
+};
+
+/* The packs that have an index. */
+enum gb_err gb_packs_list(struct gb_packs *out, const struct gb_ledger *l,
+                          struct gb_fail *fail);
+void gb_packs_release(struct gb_packs *packs);
+/* Check every pack's index; to be done before libgit2 sees them. */
+enum gb_err gb_packs_check(const struct gb_ledger *l, struct gb_fail *fail);
+enum gb_err gb_idx_open(struct gb_idx *out, const struct gb_ledger *l,
+                        const char *name, struct gb_fail *fail);
+void gb_idx_close(struct gb_idx *idx);
+bool gb_idx_has(const struct gb_idx *idx, const uint8_t oid[GB_OID_BYTES]);
+/* Write all objects in `pb` as a pack, durably, and free pb. */
+enum gb_err gb_pack_write(struct gb_ledger *l, git_packbuilder *pb,
+                          char name[GB_PACK_NAME_MAX], struct gb_fail *fail);
+/* Remove a pack's files; errors are left for the next time. */
+void gb_pack_remove(const struct gb_ledger *l, const char *name);
+
+/* ------------------------------------------------------ git_splice.c -- */
+
+/* Write one pack with the objects of those named, durably, by copying them as
+ * they are packed: no object may be in two of them (GB_E_EXISTS). */
+enum gb_err gb_pack_splice(struct gb_ledger *l, const char *const *names,
+                           size_t count, char made[GB_PACK_NAME_MAX],
+                           struct gb_fail *fail);
+
+/* ----------------------------------------------------- git_recover.c -- */
+
+/* Remove what a crash can leave behind. */
+enum gb_err gb_git_recover(const struct gb_ledger *l, struct gb_fail *fail);
+
+/* -------------------------------------------------------- git_sha1.c -- */
+
+struct gb_sha1 {
+    uint32_t h[5];
+    uint64_t total;   /* bytes so far */
+    uint8_t rest[64]; /* those that do not fill a block */
+};
+void gb_sha1_init(struct gb_sha1 *state);
+void gb_sha1_add(struct gb_sha1 *state, struct gb_span s);
+void gb_sha1_final(struct gb_sha1 *state, uint8_t out[GB_OID_BYTES]);
+void gb_sha1(uint8_t out[GB_OID_BYTES], struct gb_span s);
+
+#endif

@@ -1,0 +1,323 @@
+/*
+ * git_pack.c - packs on disk, and their indexes (version 2,
+ * gitformat-pack(5)):
+ *
+ *   ff 74 4f 63, u32 2
+ *   u32[256]        how many objects have a first byte up to i
+ *   20 bytes * n    names of objects, rising
+ *   u32 * n         CRC-32 of the packed bytes
+ *   u32 * n         where they begin; with the top bit: row of the next table
+ *   u64 * m         where those beyond 2 GiB begin
+ *   20 bytes        checksum of the pack, as at the end of the pack
+ *   20 bytes        SHA-1 of all of the above
+ *
+ * libgit2 maps an index and follows it without looking at either checksum, so
+ * every index is checked here first.
+ */
+#include "git_ledger.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define HEAD 8
+#define FANOUT (256 * 4)
+#define TRAILER (2 * GB_OID_BYTES)
+#define PACK_HEAD 12 /* "PACK", u32 version, u32 objects */
+
+/* ------------------------------------------------------------- index -- */
+
+static uint32_t
+u32(const uint8_t *p)
+{
+    return (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 |
+           p[3];
+}
+
+/* Head, fanout, and that the tables fill the file. */
+static bool
+check_shape(struct gb_idx *idx)
+{
+    const uint8_t *p = idx->map;
+    if (idx->len < HEAD + FANOUT + TRAILER || u32(p) != 0xff744f63 ||
+        u32(p + 4) != 2)
+        return false;
+    for (size_t i = 1; i < 256; i++)
+        if (u32(p + HEAD + 4 * i) < u32(p + HEAD + 4 * (i - 1)))
+            return false;
+    idx->count = u32(p + HEAD + 4 * 255);
+    idx->oids = p + HEAD + FANOUT;
+    size_t rest = idx->len - HEAD - FANOUT - TRAILER;
+    size_t tables = (size_t)idx->count * (GB_OID_BYTES + 4 + 4);
+    return rest >= tables && (rest - tables) % 8 == 0 &&
+           (rest - tables) / 8 <= idx->count;
+}
+
+/* Names rise and stand where the fanout says. */
+static bool
+check_names(const struct gb_idx *idx)
+{
+    const uint8_t *fanout = idx->map + HEAD;
+    for (uint32_t i = 0; i < idx->count; i++) {
+        const uint8_t *oid = idx->oids + (size_t)i * GB_OID_BYTES;
+        uint32_t end = u32(fanout + 4 * (size_t)oid[0]);
+        uint32_t start = oid[0] ? u32(fanout + 4 * ((size_t)oid[0] - 1)) : 0;
+        if (i < start || i >= end ||
+            (i && memcmp(oid - GB_OID_BYTES, oid, GB_OID_BYTES) >= 0))
+            return false;
+    }
+    return true;
+}
+
+/* Each object begins inside a pack of `size` bytes. */
+static bool
+check_offsets(const struct gb_idx *idx, uint64_t size)
+{
+    size_t n = idx->count;
+    const uint8_t *small = idx->oids + n * (GB_OID_BYTES + 4);
+    const uint8_t *large = small + 4 * n;
+    size_t rows = (size_t)(idx->map + idx->len - TRAILER - large) / 8;
+    for (size_t i = 0; i < n; i++) {
+        uint64_t at = u32(small + 4 * i);
+        if (at & 0x80000000u) {
+            size_t row = (size_t)(at & 0x7fffffffu);
+            if (row >= rows)
+                return false;
+            at =
+                (uint64_t)u32(large + 8 * row) << 32 | u32(large + 8 * row + 4);
+        }
+        if (at < PACK_HEAD || at >= size - GB_OID_BYTES)
+            return false;
+    }
+    return true;
+}
+
+/* The pack has as many objects and ends with the checksum that the index
+ * names. */
+static bool
+check_pack(const struct gb_idx *idx, int fd, uint64_t size)
+{
+    uint8_t head[PACK_HEAD], tail[GB_OID_BYTES];
+    if (size < PACK_HEAD + GB_OID_BYTES ||
+        pread(fd, head, sizeof head, 0) != sizeof head ||
+        pread(fd, tail, sizeof tail, (off_t)(size - sizeof tail)) !=
+            sizeof tail)
+        return false;
+    return memcmp(head, "PACK", 4) == 0 && u32(head + 4) == 2 &&
+           u32(head + 8) == idx->count &&
+           memcmp(tail, idx->map + idx->len - TRAILER, sizeof tail) == 0;
+}
+
+static bool
+check_idx(struct gb_idx *idx, int fd, uint64_t size)
+{
+    uint8_t sum[GB_OID_BYTES];
+    if (!check_shape(idx))
+        return false;
+    gb_sha1(sum, GB_SPAN(idx->map, idx->len - GB_OID_BYTES));
+    return memcmp(sum, idx->map + idx->len - GB_OID_BYTES, sizeof sum) == 0 &&
+           check_pack(idx, fd, size) && check_names(idx) &&
+           check_offsets(idx, size);
+}
+
+static enum gb_err
+map_idx(struct gb_idx *out, const char *path, struct gb_fail *fail)
+{
+    struct stat st;
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 || fstat(fd, &st) != 0 || st.st_size <= 0) {
+        int e = errno;
+        if (fd >= 0)
+            close(fd);
+        return gb_fail_set(fail, fd < 0 && e == ENOENT ? GB_E_MISSING : GB_E_IO,
+                           "%s: %s", path, fd < 0 ? strerror(e) : "empty");
+    }
+    void *map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_SHARED, fd, 0);
+    close(fd);
+    if (map == MAP_FAILED)
+        return gb_fail_set(fail, GB_E_IO, "%s: %s", path, strerror(errno));
+    *out = (struct gb_idx){.map = map, .len = (size_t)st.st_size};
+    return GB_OK;
+}
+
+enum gb_err
+gb_idx_open(struct gb_idx *out, const struct gb_ledger *l, const char *name,
+            struct gb_fail *fail)
+{
+    char path[GB_FILE_PATH_MAX], pack[GB_FILE_PATH_MAX];
+    struct stat st;
+    *out = (struct gb_idx){0};
+    enum gb_err err = gb_git_join(path, l->packs, name, ".idx", fail);
+    if (!err)
+        err = gb_git_join(pack, l->packs, name, ".pack", fail);
+    if (!err)
+        err = map_idx(out, path, fail);
+    if (err)
+        return err;
+    int fd = open(pack, O_RDONLY | O_CLOEXEC);
+    if (fd < 0 && errno == ENOENT) /* libgit2 passes over it, too */
+        err = gb_fail_set(fail, GB_E_MISSING, "%s: does not exist", pack);
+    else if (fd < 0 || fstat(fd, &st) != 0)
+        err = gb_fail_set(fail, GB_E_IO, "%s: %s", pack, strerror(errno));
+    else if (!check_idx(out, fd, (uint64_t)st.st_size))
+        err = gb_fail_set(fail, GB_E_LEDGER,
+                          "%s: damaged; move it away and make it again with "
+                          "`git index-pack %s`",
+                          path, pack);
+    if (fd >= 0)
+        close(fd);
+    if (err)
+        gb_idx_close(out);
+    return err;
+}
+
+void
+gb_idx_close(struct gb_idx *idx)
+{
+    if (idx->map)
+        munmap((void *)(uintptr_t)idx->map, idx->len);
+    *idx = (struct gb_idx){0};
+}
+
+bool
+gb_idx_has(const struct gb_idx *idx, const uint8_t oid[GB_OID_BYTES])
+{
+    size_t low = 0, high = idx->count;
+    while (low < high) {
+        size_t mid = low + (high - low) / 2;
+        int order = memcmp(oid, idx->oids + mid * GB_OID_BYTES, GB_OID_BYTES);
+        if (!order)
+            return true;
+        if (order < 0)
+            high = mid;
+        else
+            low = mid + 1;
+    }
+    return false;
+}
+
+/* ------------------------------------------------------------- packs -- */
+
+static int
+by_size(const void *a, const void *b)
+{
+    const struct gb_pack *x = a, *y = b;
+    if (x->size != y->size)
+        return x->size < y->size ? -1 : 1;
+    return strcmp(x->name, y->name);
+}
+
+/* Take up NAME.idx when it has its pack. */
+static enum gb_err
+add_pack(struct gb_packs *packs, size_t *room, const struct gb_ledger *l,
+         const char *file, struct gb_fail *fail)
+{
+    struct gb_pack p = {0};
+    struct stat st;
+    char path[GB_FILE_PATH_MAX];
+    size_t n = strlen(file);
+    if (n < 5 || n >= sizeof p.name || strcmp(file + n - 4, ".idx") != 0)
+        return GB_OK;
+    memcpy(p.name, file, n - 4);
+    enum gb_err err = gb_git_join(path, l->packs, p.name, ".keep", fail);
+    p.keep = !err && access(path, F_OK) == 0;
+    if (!err)
+        err = gb_git_join(path, l->packs, p.name, ".pack", fail);
+    if (err || stat(path, &st) != 0)
+        return err;
+    p.size = (uint64_t)st.st_size;
+    if (packs->count == *room) {
+        size_t more = *room ? 2 * *room : 64;
+        struct gb_pack *list = realloc(packs->list, more * sizeof *list);
+        if (!list)
+            return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        packs->list = list;
+        *room = more;
+    }
+    packs->list[packs->count++] = p;
+    return GB_OK;
+}
+
+enum gb_err
+gb_packs_list(struct gb_packs *out, const struct gb_ledger *l,
+              struct gb_fail *fail)
+{
+    enum gb_err err = GB_OK;
+    size_t room = 0;
+    *out = (struct gb_packs){0};
+    DIR *d = opendir(l->packs);
+    if (!d)
+        return gb_fail_set(fail, errno == ENOENT ? GB_E_MISSING : GB_E_IO,
+                           "%s: %s", l->packs, strerror(errno));
+    for (struct dirent *e; !err && (e = readdir(d)) != NULL;)
+        err = add_pack(out, &room, l, e->d_name, fail);
+    closedir(d);
+    if (err)
+        gb_packs_release(out);
+    else if (out->count)
+        qsort(out->list, out->count, sizeof *out->list, by_size);
+    return err;
+}
+
+void
+gb_packs_release(struct gb_packs *packs)
+{
+    free(packs->list);
+    *packs = (struct gb_packs){0};
+}
+
+enum gb_err
+gb_packs_check(const struct gb_ledger *l, struct gb_fail *fail)
+{
+    struct gb_packs packs;
+    enum gb_err err = gb_packs_list(&packs, l, fail);
+    for (size_t i = 0; !err && i < packs.count; i++) {
+        struct gb_idx idx;
+        err = gb_idx_open(&idx, l, packs.list[i].name, fail);
+        gb_idx_close(&idx);
+        if (err == GB_E_MISSING) /* merged away while we looked */
+            err = GB_OK;
+    }
+    gb_packs_release(&packs);
+    return err;
+}
+
+enum gb_err
+gb_ledger_packs(struct gb_ledger *l, size_t *count, struct gb_fail *fail)
+{
+    struct gb_packs packs;
+    enum gb_err err = gb_packs_list(&packs, l, fail);
+    *count = packs.count;
+    gb_packs_release(&packs);
+    return err;
+}
+
+enum gb_err
+gb_pack_write(struct gb_ledger *l, git_packbuilder *pb,
+              char name[GB_PACK_NAME_MAX], struct gb_fail *fail)
+{
+    enum gb_err err = GB_OK;
+    if (git_packbuilder_write(pb, l->packs, 0, NULL, NULL) < 0)
+        err = gb_git_fail(fail, GB_E_IO, "%s", l->packs);
+    else
+        snprintf(name, GB_PACK_NAME_MAX, "pack-%s", git_packbuilder_name(pb));
+    git_packbuilder_free(pb);
+    return err;
+}
+
+void
+gb_pack_remove(const struct gb_ledger *l, const char *name)
+{
+    /* An index without its pack is passed over by every reader. */
+    static const char *const ends[] = {".pack", ".idx", ".rev", ".bitmap"};
+    char path[GB_FILE_PATH_MAX];
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (gb_git_join(path, l->packs, name, ends[i], NULL) == GB_OK)
+            (void)unlink(path);
+}

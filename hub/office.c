@@ -1,0 +1,334 @@
+/* office.c - opening a hub's folder, its lock and its clock; see office.h */
+#include "hub/office.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "engine/keyfile.h"
+#include "hub/office_private.h"
+#include "hub/replay.h"
+
+#define JUMP_MS 120000 /* of the wall clock against the monotonic one */
+#define SLEW_MS 2000   /* backwards, as time daemons step */
+
+void
+gb_office_path(const struct gb_office *o, const char *name,
+               char out[GB_FILE_PATH_MAX])
+{
+    snprintf(out, GB_FILE_PATH_MAX, "%.3000s/%s", o->path, name);
+}
+
+/* A clock of the system in milliseconds. */
+static int64_t
+clock_ms(clockid_t which)
+{
+    struct timespec t;
+    clock_gettime(which, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* The wall clock; tests set it with GENGBU_CLOCK_MS and it goes on from
+ * there. */
+static int64_t
+wall_ms(void)
+{
+    static int64_t shift;
+    static bool asked;
+    if (!asked) {
+        const char *set = getenv("GENGBU_CLOCK_MS");
+        if (set && *set)
+            shift = strtoll(set, NULL, 10) - clock_ms(CLOCK_REALTIME);
+        asked = true;
+    }
+    return clock_ms(CLOCK_REALTIME) + shift;
+}
+
+enum gb_err
+gb_office_now(struct gb_office *o, int64_t *ms, struct gb_fail *fail)
+{
+    int64_t now = wall_ms(), last;
+    int64_t drift = now - clock_ms(CLOCK_BOOTTIME) - o->wall_less_mono;
+    enum gb_err e =
+        gb_state_received(o->state, gb_state_size(o->state), &last, fail);
+    if (e)
+        return e;
+    if (drift > JUMP_MS || drift < -JUMP_MS)
+        return gb_fail_set(fail, GB_E_CLOCK,
+                           "the hub's clock jumped by %lld s: set it right "
+                           "and start again",
+                           (long long)(drift / 1000));
+    if (now < last - SLEW_MS)
+        return gb_fail_set(fail, GB_E_CLOCK,
+                           "the hub's clock lies %lld s before its last "
+                           "entry: set it right",
+                           (long long)((last - now) / 1000));
+    *ms = now < last ? last : now;
+    return GB_OK;
+}
+
+/* ----------------------------------------------------------------- keys -- */
+
+static enum gb_err
+read_key(const struct gb_office *o, const char *name, struct gb_sign_key *key,
+         struct gb_fail *fail)
+{
+    char path[GB_FILE_PATH_MAX];
+    gb_office_path(o, name, path);
+    return gb_keyfile_read(key, path, fail);
+}
+
+static enum gb_err
+read_keys(struct gb_office *o, struct gb_fail *fail)
+{
+    enum gb_err e = read_key(o, "keys/hub", &o->keys.hub, fail);
+    if (!e)
+        e = read_key(o, "keys/ledger", &o->keys.ledger, fail);
+    if (!e)
+        e = read_key(o, "keys/receive", &o->keys.receive_sign, fail);
+    if (!e)
+        gb_box_key_derive(&o->keys.receive, &o->keys.receive_sign);
+    return e;
+}
+
+/* The site's id, which every file of the folder must agree on. */
+static enum gb_err
+read_site(struct gb_office *o, struct gb_fail *fail)
+{
+    char path[GB_FILE_PATH_MAX];
+    struct gb_buf text;
+    gb_buf_init(&text, 256);
+    gb_office_path(o, "site", path);
+    enum gb_err e = gb_file_read(path, &text, fail);
+    if (e == GB_E_MISSING)
+        e = gb_fail_set(fail, e, "%s is not a hub: `gengbu-hub init` makes one",
+                        o->path);
+    if (!e &&
+        (text.len != 33 || !gb_hex_decode(o->site, 16, GB_SPAN(text.ptr, 32))))
+        e = gb_fail_set(fail, GB_E_FORMAT, "%s is damaged", path);
+    gb_buf_release(&text);
+    return e;
+}
+
+/* ----------------------------------------------------------- catching up -- */
+
+/* Remember in hub.db up to which commit it goes. */
+enum gb_err
+gb_office_put_tip(struct gb_office *o, const struct gb_oid *tip,
+                  struct gb_fail *fail)
+{
+    sqlite3_stmt *s;
+    enum gb_err e = gb_db_prepare(gb_state_db(o->state),
+                                  "REPLACE INTO _site(key, value) "
+                                  "VALUES('tip', ?)",
+                                  &s, fail);
+    if (e)
+        return e;
+    gb_db_bind_blob(s, 1, GB_SPAN(tip->bytes, sizeof tip->bytes));
+    e = gb_db_run(s, fail);
+    sqlite3_finalize(s);
+    return e;
+}
+
+static enum gb_err
+get_tip(struct gb_office *o, struct gb_fail *fail)
+{
+    sqlite3_stmt *s;
+    bool row = false;
+    enum gb_err e =
+        gb_db_prepare(gb_state_db(o->state),
+                      "SELECT value FROM _site WHERE key = 'tip'", &s, fail);
+    if (!e)
+        e = gb_db_step(s, &row, fail);
+    o->have_tip = !e && row && gb_db_blob(s, 0).len == GB_OID_BYTES;
+    if (o->have_tip)
+        memcpy(o->tip.bytes, gb_db_blob(s, 0).ptr, GB_OID_BYTES);
+    sqlite3_finalize(s);
+    return e;
+}
+
+/* One commit of the ledger, in a transaction of its own. */
+static enum gb_err
+replay_one(struct gb_office *o, const struct gb_oid *commit,
+           struct gb_fail *fail)
+{
+    struct gb_replay r = {
+        .state = o->state, .ledger = o->ledger, .personal = o->personal};
+    enum gb_err e = gb_state_begin(o->state, fail);
+    if (e)
+        return e;
+    e = gb_replay_commit(&r, commit, fail);
+    if (!e)
+        e = gb_office_put_tip(o, commit, fail);
+    if (!e)
+        e = gb_state_commit(o->state, fail);
+    if (e) {
+        gb_state_rollback(o->state);
+        return e;
+    }
+    o->tip = *commit;
+    o->have_tip = true;
+    return GB_OK;
+}
+
+enum gb_err
+gb_office_catch_up(struct gb_office *o, gb_progress_fn *progress, void *context,
+                   struct gb_fail *fail)
+{
+    struct gb_ledger_tip tip;
+    struct gb_ledger_log log = {0};
+    enum gb_err e = gb_ledger_tip(o->ledger, &tip, fail);
+    if (e || (o->have_tip && !memcmp(&tip.oid, &o->tip, sizeof tip.oid)))
+        return e;
+    /* another process of this hub may have applied it already */
+    e = get_tip(o, fail);
+    if (!e && o->have_tip && !memcmp(&tip.oid, &o->tip, sizeof tip.oid))
+        return gb_state_refresh(o->state, fail);
+    if (!e)
+        e = gb_state_refresh(o->state, fail);
+    if (!e)
+        e = gb_ledger_log(o->ledger, o->have_tip ? &o->tip : NULL, &log, fail);
+    if (e)
+        return gb_fail_wrap(fail, "hub.db does not fit the ledger "
+                                  "(`gengbu-hub rebuild` makes it anew)");
+    for (size_t i = 0; i < log.count && !e; i++) {
+        e = replay_one(o, &log.commits[i], fail);
+        if (progress)
+            progress(context, i + 1, log.count);
+    }
+    gb_ledger_log_release(&log);
+    return e;
+}
+
+/* ------------------------------------------------------------------ lock -- */
+
+enum gb_err
+gb_office_take_lock(struct gb_office *o, struct gb_fail *fail)
+{
+    char path[GB_FILE_PATH_MAX];
+    gb_office_path(o, "lock", path);
+    return gb_lock_take(&o->lock, path, o->program, GB_LOCK_WAIT_MS, fail);
+}
+
+enum gb_err
+gb_office_lock(struct gb_office *o, struct gb_fail *fail)
+{
+    if (o->locked++)
+        return GB_OK;
+    enum gb_err e = gb_office_take_lock(o, fail);
+    if (!e)
+        e = gb_office_catch_up(o, NULL, NULL, fail);
+    if (e)
+        gb_office_unlock(o);
+    return e;
+}
+
+void
+gb_office_unlock(struct gb_office *o)
+{
+    gb_assert(o->locked > 0);
+    if (!--o->locked)
+        gb_lock_release(&o->lock);
+}
+
+/* --------------------------------------------------------------- opening -- */
+
+enum gb_err
+gb_office_open_parts(struct gb_office *o, struct gb_fail *fail)
+{
+    char path[GB_FILE_PATH_MAX];
+    gb_office_path(o, "personal.db", path);
+    enum gb_err e = gb_personal_open(path, &o->personal, fail);
+    gb_office_path(o, "hub.db", path);
+    if (!e)
+        e = gb_state_open(path, o->site, &o->state, fail);
+    gb_office_path(o, "ledger.git", path);
+    if (!e)
+        e = gb_ledger_open(&o->ledger, path, GB_LEDGER_WRITE, fail);
+    return e ? e : get_tip(o, fail);
+}
+
+struct gb_office *
+gb_office_new(const char *path, const char *program)
+{
+    struct gb_office *o = calloc(1, sizeof *o);
+    if (!o)
+        return NULL;
+    snprintf(o->path, sizeof o->path, "%s", path);
+    o->program = program;
+    o->lock.fd = -1;
+    o->wall_less_mono = wall_ms() - clock_ms(CLOCK_BOOTTIME);
+    return o;
+}
+
+enum gb_err
+gb_office_open(const char *path, const char *program, struct gb_office **out,
+               struct gb_fail *fail)
+{
+    *out = NULL;
+    struct gb_office *o = gb_office_new(path, program);
+    if (!o)
+        return gb_fail_set(fail, GB_E_MEMORY, "%s",
+                           gb_err_sentence(GB_E_MEMORY));
+    enum gb_err e = read_site(o, fail);
+    if (!e)
+        e = read_keys(o, fail);
+    if (!e)
+        e = gb_office_take_lock(o, fail);
+    if (!e)
+        e = gb_office_open_parts(o, fail);
+    if (!e)
+        e = gb_office_catch_up(o, NULL, NULL, fail);
+    gb_lock_release(&o->lock);
+    if (e) {
+        gb_office_close(o);
+        return e;
+    }
+    *out = o;
+    return GB_OK;
+}
+
+void
+gb_office_close(struct gb_office *o)
+{
+    if (!o)
+        return;
+    gb_ledger_close(o->ledger);
+    gb_state_close(o->state);
+    gb_personal_close(o->personal);
+    gb_lock_release(&o->lock);
+    gb_sign_key_wipe(&o->keys.hub);
+    gb_sign_key_wipe(&o->keys.ledger);
+    gb_sign_key_wipe(&o->keys.receive_sign);
+    gb_wipe(&o->keys.receive, sizeof o->keys.receive);
+    free(o);
+}
+
+enum gb_err
+gb_office_rebuild(const char *path, gb_progress_fn *progress, void *context,
+                  struct gb_fail *fail)
+{
+    static const char *const files[] = {"hub.db", "hub.db-wal", "hub.db-shm"};
+    struct gb_office *o = gb_office_new(path, "gengbu-hub rebuild");
+    if (!o)
+        return gb_fail_set(fail, GB_E_MEMORY, "%s",
+                           gb_err_sentence(GB_E_MEMORY));
+    enum gb_err e = read_site(o, fail);
+    if (!e)
+        e = read_keys(o, fail);
+    if (!e)
+        e = gb_office_take_lock(o, fail);
+    for (size_t i = 0; i < sizeof files / sizeof *files && !e; i++) {
+        char name[GB_FILE_PATH_MAX];
+        gb_office_path(o, files[i], name);
+        e = gb_file_remove(name, fail);
+    }
+    if (!e)
+        e = gb_office_open_parts(o, fail);
+    if (!e)
+        e = gb_office_catch_up(o, progress, context, fail);
+    gb_office_close(o);
+    return e;
+}

@@ -1,0 +1,18 @@
+/* office_private.h - what office.c, init.c and commit.c share. */
+#ifndef GB_OFFICE_PRIVATE_H
+#define GB_OFFICE_PRIVATE_H
+
+#include "hub/office.h"
+
+struct gb_office *gb_office_new(const char *path, const char *program);
+enum gb_err gb_office_take_lock(struct gb_office *o, struct gb_fail *fail);
+/* Databases and ledger, with keys and site known already. */
+enum gb_err gb_office_open_parts(struct gb_office *o, struct gb_fail *fail);
+/* Apply what the ledger has beyond hub.db. */
+enum gb_err gb_office_catch_up(struct gb_office *o, gb_progress_fn *progress,
+                               void *context, struct gb_fail *fail);
+/* In the state's open transaction: hub.db goes up to this commit. */
+enum gb_err gb_office_put_tip(struct gb_office *o, const struct gb_oid *tip,
+                              struct gb_fail *fail);
+
+#endif

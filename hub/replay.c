@@ -1,0 +1,196 @@
+/* replay.c - see replay.h */
+#include "hub/replay.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/decode.h"
+#include "hub/ledger_text.h"
+
+/* The files of one batch, copied out of the repository. */
+struct batch {
+    struct file {
+        char path[GB_LEDGER_NAME_MAX];
+        struct gb_span bytes;
+    } * files;
+    size_t n, room;
+    struct gb_span lines;
+    bool found;
+    struct gb_arena arena;
+};
+
+#define BATCH_ARENA ((size_t)512 * 1024 * 1024)
+
+static enum gb_err
+no_memory(struct gb_fail *fail)
+{
+    return gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
+}
+
+/* One file that the commit adds. */
+static enum gb_err
+take_file(void *context, const struct gb_ledger_change *c, struct gb_fail *fail)
+{
+    struct batch *b = context;
+    struct gb_ledger_name name;
+    if (!gb_ledger_name_read(&name, c->path) || name.kind == GB_LEDGER_OTHER)
+        return GB_OK;
+    if (c->kind != 'A' || (name.kind == GB_LEDGER_BATCH && b->found))
+        return gb_fail_set(fail, GB_E_LEDGER, "%s: a batch only adds, and once",
+                           c->path);
+    struct gb_span bytes = gb_arena_copy(&b->arena, c->bytes);
+    if (!bytes.ptr)
+        return no_memory(fail);
+    if (name.kind == GB_LEDGER_BATCH) {
+        b->lines = bytes;
+        b->found = true;
+        return GB_OK;
+    }
+    if (b->n == b->room) {
+        size_t room = b->room ? 2 * b->room : 64;
+        struct file *files = realloc(b->files, room * sizeof *files);
+        if (!files)
+            return no_memory(fail);
+        b->files = files;
+        b->room = room;
+    }
+    struct file *f = &b->files[b->n++];
+    snprintf(f->path, sizeof f->path, "%s", c->path);
+    f->bytes = bytes;
+    return GB_OK;
+}
+
+/* The bytes of a file of the batch; they come by rising path. */
+static struct gb_span
+find_file(const struct batch *b, const char *path)
+{
+    size_t low = 0, high = b->n;
+    while (low < high) {
+        size_t mid = (low + high) / 2;
+        int c = strcmp(b->files[mid].path, path);
+        if (!c)
+            return b->files[mid].bytes;
+        if (c < 0)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return GB_SPAN(NULL, 0);
+}
+
+/* Decode, apply, and compare with what the ledger says. */
+static enum gb_err
+apply(struct gb_replay *r, const struct gb_replayed *set, struct gb_fail *fail)
+{
+    struct gb_decoded d;
+    struct gb_arena arena;
+    struct gb_buf text;
+    struct gb_line line;
+    gb_arena_init(&arena, GB_ARENA_MAX);
+    gb_buf_init(&text, GB_SET_MAX);
+    enum gb_err e = gb_decode(r->state, set->signed_bytes, &d, fail);
+    if (!e && r->personal && d.good && !d.in.times)
+        e = gb_personal_reveal(r->personal, &d.set, d.schema, fail);
+    if (!e && d.good && set->line->nadjust &&
+        set->line->nadjust != d.set.nboots)
+        e = gb_fail_set(fail, GB_E_LEDGER,
+                        "its line has %d clock adjustments for %d boots",
+                        set->line->nadjust, d.set.nboots);
+    if (!e) {
+        d.in.received_ms = set->line->received_ms;
+        d.in.adjust = set->line->nadjust ? set->line->adjust : NULL;
+        d.in.nadjust = set->line->nadjust;
+        e = gb_state_line(r->state, &d.in, &arena, &line, fail);
+    }
+    if (!e) {
+        gb_line_write(&line, &text);
+        e = gb_buf_check(&text, "a line", fail);
+    }
+    if (!e && !gb_span_equal(gb_buf_view(&text), set->line_text))
+        e = gb_fail_set(fail, GB_E_LEDGER,
+                        "its line says \"%.*s\", and computing it gives "
+                        "\"%.*s\"",
+                        (int)set->line_text.len,
+                        (const char *)set->line_text.ptr, (int)text.len,
+                        (const char *)text.ptr);
+    gb_decoded_release(&d);
+    gb_arena_release(&arena);
+    gb_buf_release(&text);
+    return e;
+}
+
+/* One line: the files that belong to it, the check, the state. */
+static enum gb_err
+replay_line(struct gb_replay *r, const struct batch *b, struct gb_span text,
+            const struct gb_oid *commit, struct gb_fail *fail)
+{
+    struct gb_line line;
+    struct gb_arena arena;
+    char path[GB_LEDGER_NAME_MAX], sig[GB_LEDGER_NAME_MAX];
+    gb_arena_init(&arena, GB_ARENA_MAX);
+    enum gb_err e = gb_line_read(text, &arena, &line, fail);
+    if (!e && line.pos != r->position)
+        e = gb_fail_set(fail, GB_E_LEDGER, "its line is numbered %llu",
+                        (unsigned long long)line.pos);
+    if (!e) {
+        struct gb_ledger_name name = {.kind = GB_LEDGER_SET,
+                                      .position = line.pos,
+                                      .device = line.device,
+                                      .seq = line.seq};
+        gb_ledger_name_write(path, &name, line.received_ms / 1000);
+        name.kind = GB_LEDGER_SIGNATURE;
+        gb_ledger_name_write(sig, &name, line.received_ms / 1000);
+        struct gb_replayed set = {.line = &line,
+                                  .line_text = text,
+                                  .signed_bytes = find_file(b, path),
+                                  .signature = find_file(b, sig),
+                                  .commit = commit};
+        if (!set.signed_bytes.ptr || !set.signature.ptr)
+            e = gb_fail_set(fail, GB_E_LEDGER, "%s is not in the ledger",
+                            set.signed_bytes.ptr ? sig : path);
+        if (!e && r->check)
+            e = r->check(r->context, &set, r->state, fail);
+        if (!e)
+            e = apply(r, &set, fail);
+    }
+    gb_arena_release(&arena);
+    return e;
+}
+
+/* All lines of the batch, in order. */
+static enum gb_err
+replay_lines(struct gb_replay *r, const struct batch *b,
+             const struct gb_oid *commit, struct gb_fail *fail)
+{
+    struct gb_span rest = b->lines;
+    enum gb_err e = GB_OK;
+    while (rest.len && !e) {
+        const uint8_t *end = memchr(rest.ptr, '\n', rest.len);
+        size_t n = end ? (size_t)(end - rest.ptr) + 1 : rest.len;
+        r->position = gb_state_size(r->state) + 1;
+        e = replay_line(r, b, GB_SPAN(rest.ptr, n), commit, fail);
+        rest = GB_SPAN(rest.ptr + n, rest.len - n);
+    }
+    return e;
+}
+
+enum gb_err
+gb_replay_commit(struct gb_replay *r, const struct gb_oid *commit,
+                 struct gb_fail *fail)
+{
+    struct batch b = {0};
+    gb_arena_init(&b.arena, BATCH_ARENA);
+    r->position = gb_state_size(r->state) + 1;
+    enum gb_err e = gb_ledger_changes(r->ledger, commit, take_file, &b, fail);
+    if (!e && !b.lines.len)
+        e = gb_fail_set(fail, GB_E_LEDGER, "a commit without a batch");
+    if (!e)
+        e = replay_lines(r, &b, commit, fail);
+    if (e)
+        e = gb_fail_wrap(fail, "position %llu",
+                         (unsigned long long)r->position);
+    free(b.files);
+    gb_arena_release(&b.arena);
+    return e;
+}

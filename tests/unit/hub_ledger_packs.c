@@ -1,0 +1,482 @@
+/* hub_ledger_packs.c - hub/ledger.h: merging packs, and packs and indexes
+ * that are damaged or forged. */
+#include "hub_ledger_fixture.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "hub/git_ledger.h"
+#include "hub/git_plan.h"
+
+/* -------------------------------------------------------------- plan -- */
+
+static void
+plans(void **state)
+{
+    (void)state;
+    static const struct {
+        uint64_t sizes[6];
+        size_t n, merge;
+    } cases[] = {
+        {{0}, 0, 0},
+        {{5}, 1, 0},
+        {{1, 1}, 2, 2},
+        {{1, 2}, 2, 0}, /* twice as large: leave them */
+        {{1, 1, 2}, 3, 3},
+        {{1, 1, 4}, 3, 2},
+        {{1, 1, 1, 5}, 4, 4}, /* the sum draws it in */
+        {{1, 1, 1, 6, 12}, 5, 3},
+        {{1, 1, 1, 6, 11}, 5, 5},
+        {{1, 1, GB_PACK_FULL, GB_PACK_FULL}, 4, 2},
+        {{1, 2, 4, GB_PACK_FULL, GB_PACK_FULL + 1}, 5, 0},
+        {{GB_PACK_FULL - 1, GB_PACK_FULL - 1}, 2, 2},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        assert_int_equal(gb_pack_plan(cases[i].sizes, cases[i].n),
+                         cases[i].merge);
+}
+
+static int
+rising(const void *a, const void *b)
+{
+    const uint64_t *x = a, *y = b;
+    return *x < *y ? -1 : *x > *y;
+}
+
+/* Ten years of 3,000 batches, of sizes that vary a hundredfold. */
+static void
+ten_years(void **state)
+{
+    (void)state;
+    static uint64_t sizes[GB_LEDGER_PACKS_MAX + 1];
+    uint64_t seed = 20261123, written = 0, rewritten = 0;
+    size_t n = 0, full = 0;
+    for (size_t batch = 0; batch < 30000; batch++) {
+        seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407;
+        uint64_t size = 10000 + (seed >> 33) % 1000000;
+        sizes[n++] = size;
+        written += size;
+        if (n <= GB_LEDGER_PACKS_MAX)
+            continue;
+        qsort(sizes, n, sizeof *sizes, rising);
+        size_t merge = gb_pack_plan(sizes, n);
+        assert_true(merge > 1);
+        uint64_t sum = 0;
+        for (size_t i = 0; i < merge; i++)
+            sum += sizes[i];
+        /* What is written again grows by half at the least. */
+        assert_true(sizes[merge - 1] * 3 <= sum * 2);
+        assert_true(sum < 3 * GB_PACK_FULL);
+        rewritten += sum;
+        memmove(sizes, sizes + merge, (n - merge) * sizeof *sizes);
+        n -= merge;
+        if (sum < GB_PACK_FULL)
+            sizes[n++] = sum;
+        else
+            full++;
+        assert_true(n < 12);
+    }
+    assert_true(full < 30);
+    assert_true(written > 14 * GB_PACK_FULL);
+    assert_true(rewritten < 8 * written);
+}
+
+static void
+sha1_of_the_standard(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text, *hex;
+    } cases[] = {
+        {"", "da39a3ee5e6b4b0d3255bfef95601890afd80709"},
+        {"abc", "a9993e364706816aba3e25717850c26c9cd0d89d"},
+        {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq",
+         "84983e441c3bd26ebaae4aa1f95129e5e54670f1"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        uint8_t sum[GB_OID_BYTES];
+        char hex[41];
+        gb_sha1(sum, gb_span_text(cases[i].text));
+        gb_hex_encode(hex, sum, sizeof sum);
+        assert_string_equal(hex, cases[i].hex);
+    }
+    static uint8_t million[1000000];
+    uint8_t sum[GB_OID_BYTES];
+    char hex[41];
+    struct gb_sha1 pieces;
+    memset(million, 'a', sizeof million);
+    gb_sha1(sum, GB_SPAN(million, sizeof million));
+    gb_hex_encode(hex, sum, sizeof sum);
+    assert_string_equal(hex, "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
+    /* The same in pieces of all lengths. */
+    gb_sha1_init(&pieces);
+    for (size_t at = 0, n; at < sizeof million; at += n) {
+        n = at * 7 % 200 + 1;
+        n = n < sizeof million - at ? n : sizeof million - at;
+        gb_sha1_add(&pieces, GB_SPAN(million + at, n));
+    }
+    gb_sha1_final(&pieces, sum);
+    gb_hex_encode(hex, sum, sizeof sum);
+    assert_string_equal(hex, "34aa973cd4c4daa4f61eeb2bdbad27316534016f");
+}
+
+/* ----------------------------------------------------------- merging -- */
+
+/* The same by building every pack anew, and by splicing. */
+static void
+stay_few(struct world *w, uint64_t splice)
+{
+    struct gb_fail fail = {0};
+    struct gb_ledger *reader;
+    const size_t limit = 8, batches = 200;
+    w->l->splice = splice;
+    commit_batch(w, 1);
+    must(gb_ledger_open(&reader, w->path, GB_LEDGER_READ, &fail), &fail);
+    for (size_t i = 1; i < batches; i++) {
+        commit_batch(w, 1 + i % 3);
+        must(gb_ledger_consolidate(w->l, limit, &fail), &fail);
+        assert_true(packs(w) <= limit);
+        if (i % 50 == 0) /* sees what it had open disappear */
+            nothing_lost(w, reader, i + 1);
+    }
+    nothing_lost(w, w->l, batches);
+    nothing_lost(w, reader, batches);
+    gb_ledger_close(reader);
+    assert_int_equal(sh(w, "git fsck --strict --unreachable"), 0);
+    assert_string_equal(slurp(w, "out"), "");
+    must(gb_ledger_verify_packs(w->l, w->dir, &fail), &fail);
+    reopen(w);
+    nothing_lost(w, w->l, batches);
+}
+
+static void
+packs_stay_few_built(void **state)
+{
+    stay_few(*state, UINT64_MAX);
+}
+
+static void
+packs_stay_few_spliced(void **state)
+{
+    stay_few(*state, 0);
+}
+
+static void
+a_kept_pack_is_left_alone(void **state)
+{
+    struct world *w = *state;
+    struct gb_fail fail = {0};
+    commit_batch(w, 1);
+    assert_int_equal(sh(w, "cd ledger.git/objects/pack && p=$(ls *.pack) && "
+                           "touch ${p%%.pack}.keep && cp $p ../../../kept && "
+                           "echo $p >../../../name"),
+                     0);
+    for (size_t i = 0; i < 4; i++)
+        commit_batch(w, 1);
+    must(gb_ledger_consolidate(w->l, 1, &fail), &fail);
+    assert_int_equal(packs(w), 2);
+    assert_int_equal(sh(w, "cmp kept ledger.git/objects/pack/$(cat name)"), 0);
+    nothing_lost(w, w->l, 5);
+    fsck(w);
+}
+
+/* All that a crash in a merge can leave: any of the old packs, or parts of
+ * one, beside the new one. */
+static void
+crash_while_merging(struct world *w, uint64_t splice)
+{
+    struct gb_fail fail = {0};
+    static const char *const left[] = {
+        "cp old/* $p",                            /* all of them */
+        "cp $(ls old/*.pack | head -3) $p",       /* without an index */
+        "cp $(ls old/*.idx | head -3) $p",        /* without the pack */
+        "for i in $(ls old/*.idx | head -2); do " /* two of them */
+        "cp $i ${i%%.idx}.pack $p; done"};
+    size_t batches = 0;
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+        for (size_t k = 0; k < 5; k++, batches++)
+            commit_batch(w, 2);
+        assert_int_equal(
+            sh(w, "rm -rf old && cp -r ledger.git/objects/pack old"), 0);
+        size_t before = packs(w);
+        w->l->splice = splice;
+        must(gb_ledger_consolidate(w->l, 1, &fail), &fail);
+        assert_true(packs(w) < before && packs(w) <= 4);
+        assert_int_equal(sh(w,
+                            "p=ledger.git/objects/pack; chmod -R u+w $p\n"
+                            "%s",
+                            left[i]),
+                         0);
+        nothing_lost(w, w->l, batches);
+        reopen(w);
+        nothing_lost(w, w->l, batches);
+        fsck(w);
+        w->l->splice = splice;
+        must(gb_ledger_consolidate(w->l, 1, &fail), &fail);
+        assert_true(packs(w) <= 4);
+        nothing_lost(w, w->l, batches);
+        fsck(w);
+    }
+}
+
+static void
+a_crash_while_merging_built(void **state)
+{
+    crash_while_merging(*state, UINT64_MAX);
+}
+
+static void
+a_crash_while_merging_spliced(void **state)
+{
+    crash_while_merging(*state, 0);
+}
+
+/* An operator's own gc does no harm. */
+static void
+after_git_gc(void **state)
+{
+    struct world *w = *state;
+    struct gb_fail fail = {0};
+    struct gb_ledger *reader;
+    for (size_t i = 0; i < 5; i++)
+        commit_batch(w, 1);
+    assert_int_equal(sh(w, "git gc -q && git pack-refs --all"), 0);
+    nothing_lost(w, w->l, 5);
+    commit_batch(w, 1);
+    reopen(w);
+    commit_batch(w, 1);
+    nothing_lost(w, w->l, 7);
+    must(gb_ledger_verify_packs(w->l, w->dir, &fail), &fail);
+    /* libgit2 would believe this file unchecked. */
+    assert_int_equal(sh(w, "git multi-pack-index write"), 0);
+    assert_int_equal(gb_ledger_open(&reader, w->path, GB_LEDGER_READ, &fail),
+                     GB_E_LEDGER);
+    reopen(w);
+    must(gb_ledger_consolidate(w->l, 1, &fail), &fail);
+    nothing_lost(w, w->l, 7);
+    fsck(w);
+}
+
+/* ------------------------------------------------------------ damage -- */
+
+/* The one index (or pack) of the ledger, as bytes to change. */
+struct target {
+    char path[400];
+    uint8_t bytes[8192];
+    size_t len;
+};
+
+static void
+find_target(struct world *w, const char *end, struct target *t)
+{
+    assert_int_equal(sh(w,
+                        "chmod -R u+w ledger.git/objects/pack && "
+                        "ls ledger.git/objects/pack/*%s",
+                        end),
+                     0);
+    const char *name = slurp(w, "out");
+    snprintf(t->path, sizeof t->path, "%s/%.*s", w->dir,
+             (int)strcspn(name, "\n"), name);
+    int fd = open(t->path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = read(fd, t->bytes, sizeof t->bytes);
+    assert_true(n > 0 && (size_t)n < sizeof t->bytes);
+    t->len = (size_t)n;
+    close(fd);
+}
+
+static void
+overwrite(const char *path, const uint8_t *bytes, size_t len)
+{
+    int fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+    if (fd < 0 || write(fd, bytes, len) != (ssize_t)len)
+        abort();
+    close(fd);
+}
+
+/* Flipped bits: the checksum finds every one. */
+static void
+flipped_bits_of_an_index(void **state)
+{
+    struct world *w = *state;
+    struct gb_fail fail = {0};
+    struct gb_ledger *l;
+    struct target t;
+    commit_batch(w, 2);
+    find_target(w, ".idx", &t);
+    for (size_t i = 0; i < t.len; i++) {
+        uint8_t was = t.bytes[i];
+        t.bytes[i] ^= (uint8_t)(1u << i % 8);
+        overwrite(t.path, t.bytes, t.len);
+        if (gb_ledger_open(&l, w->path, GB_LEDGER_READ, &fail) != GB_E_LEDGER)
+            fail_msg("byte %zu: was not noticed", i);
+        t.bytes[i] = was;
+    }
+    assert_non_null(strstr(fail.text, "git index-pack"));
+    for (size_t len = 0; len < t.len; len += 7) {
+        overwrite(t.path, t.bytes, len);
+        assert_true(gb_ledger_open(&l, w->path, GB_LEDGER_READ, &fail) ==
+                    (len ? GB_E_LEDGER : GB_E_IO));
+    }
+    overwrite(t.path, t.bytes, t.len);
+    nothing_lost(w, w->l, 1);
+}
+
+/* Exit status 0: refused, or read without harm. */
+static int
+try_forged(struct world *w, struct target *t, size_t at, uint8_t flip)
+{
+    struct gb_fail fail = {0};
+    struct gb_ledger *l;
+    size_t files;
+    t->bytes[at] ^= flip;
+    gb_sha1(t->bytes + t->len - GB_OID_BYTES,
+            GB_SPAN(t->bytes, t->len - GB_OID_BYTES));
+    overwrite(t->path, t->bytes, t->len);
+    t->bytes[at] ^= flip;
+    if (gb_ledger_open(&l, w->path, GB_LEDGER_READ, &fail) == GB_OK) {
+        enum gb_err err = read_all(l, &files, &fail);
+        gb_ledger_close(l);
+        /* All is there, or what is not is an error. */
+        return err || files == 1 + 2 * w->position + 1 ? 0 : 1;
+    }
+    return 0;
+}
+
+/* Forged bytes under a good checksum: refused, or harmless.  Each flip runs
+ * in a process of its own kind, so that a crash is noticed. */
+static void
+forged_indexes(void **state)
+{
+    struct world *w = *state;
+    struct target t;
+    const size_t step = 32;
+    commit_batch(w, 2);
+    gb_ledger_close(w->l);
+    w->l = NULL;
+    find_target(w, ".idx", &t);
+    for (size_t from = 0; from < t.len - GB_OID_BYTES; from += step) {
+        pid_t pid = fork();
+        if (pid == 0) {
+            int bad = 0;
+            for (size_t i = from;
+                 !bad && i < from + step && i < t.len - GB_OID_BYTES; i++)
+                bad = try_forged(w, &t, i, (uint8_t)(1u << i % 8)) ||
+                      try_forged(w, &t, i, 0xff);
+            _exit(bad);
+        }
+        int status;
+        assert_true(pid > 0 && waitpid(pid, &status, 0) == pid);
+        if (!WIFEXITED(status) || WEXITSTATUS(status))
+            fail_msg("bytes from %zu: status %d", from, status);
+    }
+    gb_sha1(t.bytes + t.len - GB_OID_BYTES,
+            GB_SPAN(t.bytes, t.len - GB_OID_BYTES));
+    overwrite(t.path, t.bytes, t.len);
+    reopen(w);
+    nothing_lost(w, w->l, 1);
+}
+
+/* The auditor's check sees every flipped bit of a pack, and an index that
+ * fits its pack but was not made from it. */
+static void
+verify_finds_damage(void **state)
+{
+    struct world *w = *state;
+    struct gb_fail fail = {0};
+    struct target pack, idx;
+    commit_batch(w, 1);
+    commit_batch(w, 2);
+    must(gb_ledger_verify_packs(w->l, w->dir, &fail), &fail);
+    must(gb_ledger_consolidate(w->l, 1, &fail), &fail);
+    find_target(w, ".pack", &pack);
+    for (size_t i = 0; i < pack.len; i += 5) {
+        uint8_t was = pack.bytes[i];
+        pack.bytes[i] ^= (uint8_t)(1u << i % 8);
+        overwrite(pack.path, pack.bytes, pack.len);
+        pack.bytes[i] = was;
+        if (gb_ledger_verify_packs(w->l, w->dir, &fail) != GB_E_LEDGER)
+            fail_msg("byte %zu of the pack: was not noticed", i);
+    }
+    overwrite(pack.path, pack.bytes, pack.len);
+    must(gb_ledger_verify_packs(w->l, w->dir, &fail), &fail);
+
+    find_target(w, ".idx", &idx);
+    for (size_t i = 8; i < idx.len - GB_OID_BYTES; i += 13) {
+        uint8_t was = idx.bytes[i];
+        idx.bytes[i] ^= 1;
+        overwrite(idx.path, idx.bytes, idx.len);
+        idx.bytes[i] = was;
+        assert_int_equal(gb_ledger_verify_packs(w->l, w->dir, &fail),
+                         GB_E_LEDGER);
+    }
+    overwrite(idx.path, idx.bytes, idx.len);
+    must(gb_ledger_verify_packs(w->l, w->dir, &fail), &fail);
+    assert_int_equal(sh(w, "ls -d gengbu-packs-*"), 2); /* all cleaned up */
+    assert_int_equal(gb_ledger_verify_packs(w->l, "/no/such", &fail), GB_E_IO);
+}
+
+/* Another pack's index, a pack cut short, a damaged object. */
+static void
+damaged_packs(void **state)
+{
+    struct world *w = *state;
+    struct gb_fail fail = {0};
+    struct gb_ledger *l;
+    struct target pack;
+    size_t files, tried = 0, noticed = 0;
+    commit_batch(w, 1);
+    find_target(w, ".pack", &pack);
+    overwrite(pack.path, pack.bytes, pack.len - 1);
+    assert_int_equal(gb_ledger_open(&l, w->path, GB_LEDGER_READ, &fail),
+                     GB_E_LEDGER);
+    overwrite(pack.path, pack.bytes, 10);
+    assert_int_equal(gb_ledger_open(&l, w->path, GB_LEDGER_READ, &fail),
+                     GB_E_LEDGER);
+    for (size_t i = 12; i < pack.len - GB_OID_BYTES; i += 3) {
+        uint8_t was = pack.bytes[i];
+        pack.bytes[i] ^= (uint8_t)(1u << i % 8);
+        overwrite(pack.path, pack.bytes, pack.len);
+        pack.bytes[i] = was;
+        must(gb_ledger_open(&l, w->path, GB_LEDGER_READ, &fail), &fail);
+        /* Checksums inside zlib's streams are not looked at, as the object's
+         * hash says more: then all bytes are right. */
+        tried++;
+        if (read_all(l, &files, &fail) != GB_OK)
+            noticed++;
+        else
+            assert_int_equal(files, 1 + 2 * w->position + 1);
+        gb_ledger_close(l);
+    }
+    assert_true(noticed > tried * 3 / 4);
+    overwrite(pack.path, pack.bytes, pack.len);
+    reopen(w);
+    commit_batch(w, 1);
+    assert_int_equal(sh(w, "cd ledger.git/objects/pack; set -- *.idx; "
+                           "chmod u+w *; cp $1 x; cp $2 $1; cp x $2; rm x"),
+                     0);
+    assert_int_equal(gb_ledger_open(&l, w->path, GB_LEDGER_READ, &fail),
+                     GB_E_LEDGER);
+    assert_null(l);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(plans),
+        cmocka_unit_test(ten_years),
+        cmocka_unit_test(sha1_of_the_standard),
+        T(packs_stay_few_built),
+        T(packs_stay_few_spliced),
+        T(a_kept_pack_is_left_alone),
+        T(a_crash_while_merging_built),
+        T(a_crash_while_merging_spliced),
+        T(after_git_gc),
+        T(flipped_bits_of_an_index),
+        T(forged_indexes),
+        T(verify_finds_damage),
+        T(damaged_packs),
+    };
+    return cmocka_run_group_tests_name("hub_ledger_packs", tests, NULL, NULL);
+}
