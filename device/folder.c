@@ -114,10 +114,8 @@ enum gb_err
 gb_folder_open(struct gb_folder *f, const char *path, const char *holder,
                enum gb_folder_mode mode, struct gb_fail *fail)
 {
-    *f = (struct gb_folder){.path = path,
-                            .holder = holder,
-                            .lock = {.fd = -1},
-                            .sync = {.fd = -1}};
+    *f = (struct gb_folder){
+        .path = path, .holder = holder, .lock = {.fd = -1}, .sync = {.fd = -1}};
     enum gb_err e = gb_crypto_init(fail);
     if (!e)
         e = gb_device_clock_init(&f->clock, fail);

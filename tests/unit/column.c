@@ -39,14 +39,12 @@ tear_down(void **state)
 
 /* ------------------------------------------------------------ vectors -- */
 
-#define T(s)                                                                   \
+#define BYTES(t, text)                                                         \
     {                                                                          \
-        .type = GB_TEXT, .as.s = {(const uint8_t *)s, sizeof s - 1 }           \
+        .type = t, .as.s = {(const uint8_t *)text, sizeof text - 1 }           \
     }
-#define B(s)                                                                   \
-    {                                                                          \
-        .type = GB_BLOB, .as.s = {(const uint8_t *)s, sizeof s - 1 }           \
-    }
+#define T(text) BYTES(GB_TEXT, text)
+#define B(text) BYTES(GB_BLOB, text)
 #define I(n)                                                                   \
     {                                                                          \
         .type = GB_INT, .as.i = n                                              \
