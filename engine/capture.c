@@ -43,6 +43,7 @@ find_boot(struct gb_journal *j, const struct gb_now *now)
     }
     sqlite3_reset(s);
     j->c.boot_checked = true;
+    memcpy(j->c.boot, now->boot, sizeof j->c.boot);
 }
 
 /* Device time: the wall clock at the boot's first operation plus the
@@ -51,7 +52,7 @@ static int64_t
 device_time(struct gb_journal *j, struct gb_now *now)
 {
     j->now(j->now_context, now);
-    if (!j->c.boot_checked)
+    if (!j->c.boot_checked || memcmp(j->c.boot, now->boot, sizeof now->boot))
         find_boot(j, now);
     if (!j->c.boot_known) {
         j->c.boot_wall = gb_time_clamp(now->wall_ms);
@@ -163,14 +164,16 @@ sql_actor(sqlite3_context *sql, int n, sqlite3_value **args)
     sqlite3_result_int64(sql, journal_of(sql)->c.actor);
 }
 
-/* gb_new_id(): the id that the next record of this device must have. */
+/* gb_new_id(): the id that the next record of this device must have; asking
+ * for it is the only way to insert, so an omitted id never passes by luck. */
 static void
 sql_new_id(sqlite3_context *sql, int n, sqlite3_value **args)
 {
     struct gb_journal *j = journal_of(sql);
     (void)n;
     (void)args;
-    sqlite3_result_int64(sql, gb_id_make(j->device, j->c.counter + 1));
+    j->c.promised = gb_id_make(j->device, j->c.counter + 1);
+    sqlite3_result_int64(sql, j->c.promised);
 }
 
 /* gb_kept(column): the last change did not show in it; -1: in any. */
@@ -209,6 +212,7 @@ sql_inserted(sqlite3_context *sql, int n, sqlite3_value **args)
         return;
     }
     j->c.counter = sqlite3_value_int64(args[1]) & GB_COUNTER_MAX;
+    j->c.promised = 0;
     sqlite3_result_int(sql, 0);
 }
 

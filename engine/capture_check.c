@@ -142,9 +142,11 @@ gb_capture_new_row(const struct gb_journal *j, const struct gb_table *t,
                            t->name);
     if ((id & GB_COUNTER_MAX) <= j->c.counter)
         return gb_fail_set(fail, GB_E_EXISTS,
-                           "%s: ids rise and are never used twice: use "
-                           "gb_new_id()",
+                           "%s: ids are never used twice: use gb_new_id()",
                            t->name);
+    if (id != j->c.promised)
+        return gb_fail_set(fail, GB_E_VALUE,
+                           "%s: the id must come from gb_new_id()", t->name);
     struct gb_value ref = gb_db_arg(args[5]);
     if (sqlite3_value_int64(args[2]) != j->c.issued ||
         sqlite3_value_int64(args[3]) != j->c.level ||

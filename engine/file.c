@@ -1,5 +1,5 @@
 /* file.c - see file.h; folders and locks are in file_folder.c */
-#include "file.h"
+#include "file_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -56,6 +56,26 @@ gb_file_fail(struct gb_fail *fail, int number, const char *path,
                        said);
 }
 
+int
+gb_file_open(const char *path, int flags, mode_t mode)
+{
+    int fd;
+    do
+        fd = open(path, flags | O_CLOEXEC, mode);
+    while (fd < 0 && errno == EINTR);
+    return fd;
+}
+
+bool
+gb_file_sync_fd(int fd)
+{
+    int result;
+    do
+        result = fsync(fd);
+    while (result && errno == EINTR);
+    return result == 0;
+}
+
 /* ------------------------------------------------------------- reading -- */
 
 /* read(2) that goes on after signals; -1 with errno. */
@@ -94,7 +114,7 @@ gb_file_feed(const char *path,
                                  struct gb_fail *fail),
              void *arg, struct gb_fail *fail)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    int fd = gb_file_open(path, O_RDONLY | O_NOCTTY, 0);
     if (fd < 0)
         return gb_file_fail(fail, errno, path, "read");
     enum gb_err err = feed_fd(fd, path, take, arg, fail);
@@ -161,12 +181,12 @@ gb_file_begin(struct gb_file *f, const char *path, mode_t mode,
     if (!set_names(f, path))
         return gb_file_fail(fail, *path ? ENAMETOOLONG : ENOENT, path,
                             "written");
-    int flags = O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW;
-    f->fd = open(f->temporary, flags, mode);
+    int flags = O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW;
+    f->fd = gb_file_open(f->temporary, flags, mode);
     if (f->fd < 0 && errno == EEXIST) {
         /* left by a process that had our id and crashed */
         unlink(f->temporary);
-        f->fd = open(f->temporary, flags, mode);
+        f->fd = gb_file_open(f->temporary, flags, mode);
     }
     if (f->fd < 0)
         return gb_file_fail(fail, errno, path, "written");
@@ -190,17 +210,6 @@ gb_file_add(void *file, struct gb_span bytes, struct gb_fail *fail)
         bytes = GB_SPAN(bytes.ptr + n, bytes.len - (size_t)n);
     }
     return GB_OK;
-}
-
-/* fsync(2) that goes on after signals; false with errno. */
-static bool
-sync_fd(int fd)
-{
-    int result;
-    do
-        result = fsync(fd);
-    while (result && errno == EINTR);
-    return result == 0;
 }
 
 /* Count and hash what is read back. */
@@ -258,7 +267,7 @@ gb_file_commit(struct gb_file *f, bool check, struct gb_fail *fail)
     enum gb_err err = GB_OK;
     char folder[GB_FILE_PATH_MAX];
     gb_assert(f->fd >= 0);
-    if (!sync_fd(f->fd))
+    if (!gb_file_sync_fd(f->fd))
         err = gb_file_fail(fail, errno, f->path, "written");
     if (!err && check)
         err = check_written(f, fail);

@@ -1,5 +1,5 @@
 /* file_folder.c - folders and locks of file.h */
-#include "file.h"
+#include "file_private.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -17,14 +17,10 @@
 enum gb_err
 gb_file_sync_folder(const char *path, struct gb_fail *fail)
 {
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int fd = gb_file_open(path, O_RDONLY | O_DIRECTORY, 0);
     if (fd < 0)
         return gb_file_fail(fail, errno, path, "synced");
-    int result, number;
-    do {
-        result = fsync(fd);
-        number = result ? errno : 0;
-    } while (number == EINTR);
+    int number = gb_file_sync_fd(fd) ? 0 : errno;
     close(fd);
     if (number && number != EINVAL && number != ENOTSUP && number != ENOSYS)
         return gb_file_fail(fail, number, path, "synced");
@@ -200,7 +196,7 @@ gb_lock_take(struct gb_lock *lock, const char *path, const char *holder,
              int wait_ms, struct gb_fail *fail)
 {
     lock->fd = -1;
-    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0644);
+    int fd = gb_file_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0644);
     if (fd < 0)
         return gb_file_fail(fail, errno, path, "locked");
     int waited = 0, number;

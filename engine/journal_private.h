@@ -78,6 +78,7 @@ struct gb_capture {
     bool local;          /* writes are captured: 0 while the engine writes */
     int64_t clock;       /* highest stamp given or seen */
     int64_t counter;     /* of the last own record */
+    int64_t promised;    /* id that gb_new_id() gave out; 0: none */
     int64_t actor;       /* 0: nobody, writes are refused */
     int level;           /* lower of the device's and the actor's */
     int64_t issued;      /* stamp given to the row that is being inserted */
@@ -85,8 +86,9 @@ struct gb_capture {
     int64_t first, last; /* stamps of the open transaction's operations */
     int operations;      /* how many it has */
     size_t bound;        /* bytes that they may need in a set */
-    bool boot_checked;   /* _boot was asked, */
-    bool boot_known;     /* and this boot has its row there */
+    uint8_t boot[16];
+    bool boot_checked; /* _boot was asked, */
+    bool boot_known;   /* and this boot has its row there */
     int64_t boot_wall, boot_mono;
     int64_t boot_shift;  /* as last written */
     uint64_t kept;       /* columns of the last change that do not show it */

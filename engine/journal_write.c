@@ -56,7 +56,7 @@ gb_journal_insert(struct gb_journal *j, int table, struct gb_span ref,
     for (int i = 0; i < n; i++)
         gb_buf_printf(&sql, ", ?%d", i + 3);
     gb_buf_text(&sql, ")");
-    *id = gb_id_make(j->device, j->c.counter + 1);
+    *id = j->c.promised = gb_id_make(j->device, j->c.counter + 1);
     struct gb_value extra[2] = {gb_value_int(*id),
                                 ref.len ? gb_value_text(ref) : GB_VALUE_NULL};
     e = run(j, &sql, 3, values, n, extra, fail);

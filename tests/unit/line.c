@@ -1,0 +1,125 @@
+/* line.c - batch lines: one way to write each, everything else refused. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "engine/line.h"
+
+#define SHA "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
+static const char *const good[] = {
+    "1 0 1 " SHA " 1764000000000 0 0 applied\n",
+    "1042 7 31 " SHA " 1764000000000 0,-3600000 115605504000000000 applied\n",
+    "2 8191 4294967295 " SHA " 0 - 0 fork\n",
+    "3 7 1 " SHA " 5 0 9223372036854775807 held:SCHEMA\n",
+    "4 7 2 " SHA " 5 0 0 applied 0=FACT,3=ILLEGAL,65535=MISSING\n",
+};
+
+static const char *const bad[] = {
+    "",
+    "\n",
+    "1 0 1 " SHA " 5 0 0 applied",
+    "01 0 1 " SHA " 5 0 0 applied\n",
+    "0 0 1 " SHA " 5 0 0 applied\n",
+    "1 8192 1 " SHA " 5 0 0 applied\n",
+    "1 0 0 " SHA " 5 0 0 applied\n",
+    "1 0 4294967296 " SHA " 5 0 0 applied\n",
+    "1 0 1 " SHA "0 5 0 0 applied\n",
+    "1 0 1 A0112233445566778899aabbccddeeff00112233445566778899aabbccddeeff 5 "
+    "0 0 applied\n",
+    "1 0 1 " SHA " 9223372036854775808 0 0 applied\n",
+    "1 0 1 " SHA " 5 +1 0 applied\n",
+    "1 0 1 " SHA " 5 -0 0 applied\n",
+    "1 0 1 " SHA " 5 0, 0 applied\n",
+    "1 0 1 " SHA " 5 0 0 held\n",
+    "1 0 1 " SHA " 5 0 0 held:\n",
+    "1 0 1 " SHA " 5 0 0 held:NONE\n",
+    "1 0 1 " SHA " 5 0 0 held:WHATEVER\n",
+    "1 0 1 " SHA " 5 0 0 applied \n",
+    "1 0 1 " SHA " 5 0 0 applied 3=FACT,3=FACT\n",
+    "1 0 1 " SHA " 5 0 0 applied 3=FACT,2=FACT\n",
+    "1 0 1 " SHA " 5 0 0 applied 3=\n",
+    "1 0 1 " SHA " 5 0 0 fork 3=FACT\n",
+    "1 0 1 " SHA " 5 0 0 applied\n\n",
+    "1  0 1 " SHA " 5 0 0 applied\n",
+    " 1 0 1 " SHA " 5 0 0 applied\n",
+};
+
+static bool
+reads(const char *text, size_t n)
+{
+    struct gb_arena arena;
+    struct gb_line line;
+    struct gb_fail fail = {0};
+    gb_arena_init(&arena, 1 << 20);
+    enum gb_err e = gb_line_read(GB_SPAN(text, n), &arena, &line, &fail);
+    gb_arena_release(&arena);
+    assert_int_equal(e, e ? GB_E_FORMAT : GB_OK);
+    return !e;
+}
+
+static void
+good_lines_are_read(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        if (!reads(good[i], strlen(good[i])))
+            fail_msg("refused: %s", good[i]);
+}
+
+static void
+others_are_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        if (reads(bad[i], strlen(bad[i])))
+            fail_msg("taken: %s", bad[i]);
+}
+
+static void
+cut_short_is_refused_everywhere(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        for (size_t n = 0; n < strlen(good[i]); n++)
+            assert_false(reads(good[i], n));
+}
+
+static void
+fields_are_what_they_say(void **state)
+{
+    (void)state;
+    struct gb_arena arena;
+    struct gb_line l;
+    struct gb_fail fail = {0};
+    gb_arena_init(&arena, 1 << 20);
+    assert_int_equal(gb_line_read(gb_span_text(good[1]), &arena, &l, &fail),
+                     GB_OK);
+    assert_int_equal(l.pos, 1042);
+    assert_int_equal(l.device, 7);
+    assert_int_equal(l.seq, 31);
+    assert_int_equal(l.nadjust, 2);
+    assert_int_equal(l.adjust[1], -3600000);
+    assert_int_equal(gb_line_read(gb_span_text(good[4]), &arena, &l, &fail),
+                     GB_OK);
+    assert_int_equal(l.nquarantined, 3);
+    assert_int_equal(l.quarantined[1].index, 3);
+    assert_int_equal(l.quarantined[1].code, GB_CODE_ILLEGAL);
+    gb_arena_release(&arena);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(good_lines_are_read),
+        cmocka_unit_test(others_are_refused),
+        cmocka_unit_test(cut_short_is_refused_everywhere),
+        cmocka_unit_test(fields_are_what_they_say),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
