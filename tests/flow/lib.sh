@@ -1,0 +1,106 @@
+# lib.sh - what the flow tests share: a scratch folder, a hub, handhelds, and
+# assertions.  Source it with the build folder as the first argument:
+#
+#     . "$(dirname "$0")/lib.sh"
+#
+# Everything a test starts is ended, and its folder removed, when it exits.
+set -eu
+root=$(cd "$(dirname "$0")/../.." && pwd)
+build=$(cd "${1:-$root/build}" && pwd)
+PATH=$build:$PATH
+export PATH
+T=$(mktemp -d "${TMPDIR:-/tmp}/gengbu-flow.XXXXXX")
+hub=$T/hub
+served=
+
+finish()
+{
+    code=$?
+    stop_hub
+    rm -rf "$T"
+    exit $code
+}
+trap finish EXIT
+trap 'exit 1' INT TERM HUP
+
+fail()
+{
+    echo "$(basename "$0"): $*" >&2
+    exit 1
+}
+
+# new_hub [SCHEMA]: a hub of the office's schema, or another, in $hub
+new_hub()
+{
+    gengbu-hub init "$hub" --site "Garden 花园" --admin "王主管" \
+        --schema "${1:-$root/schema}" --timezone Asia/Shanghai >"$T/init.out"
+}
+
+# serve_hub: start the server; its address in $url, its process in $served
+serve_hub()
+{
+    gengbu-hub serve "$hub" --listen 127.0.0.1:0 >"$T/serve.out" \
+        2>"$T/serve.err" &
+    served=$!
+    for _ in $(seq 100); do
+        url=$(grep -o 'http://[0-9.:]*' "$T/serve.out" | head -n 1) || url=
+        [ -n "$url" ] && return
+        kill -0 "$served" 2>/dev/null || fail "serve: $(cat "$T/serve.err")"
+        sleep 0.1
+    done
+    fail "serve says no address"
+}
+
+stop_hub()
+{
+    [ -n "$served" ] || return 0
+    kill "${1:--TERM}" "$served" 2>/dev/null || :
+    wait "$served" 2>/dev/null || :
+    served=
+}
+
+# handheld NUMBER [LEVEL [AREA]]: enrol and set up $T/NUMBER, signed in as the
+# first supervisor; numbers are given in order from 1
+handheld()
+{
+    gengbu-hub enrol "$hub" --name "handheld $1" --level "${2:-2}" \
+        --set "area=${3:-A}" --out "$T/$1.ticket" >"$T/enrol.out"
+    gengbu init "$T/$1" --ticket "$T/$1.ticket" ${url:+--hub "$url"} \
+        >"$T/new.out"
+    gengbu signin "$T/$1" 0-1 >"$T/new.out"
+}
+
+# refused STATUS WORDS COMMAND...: it must fail so, with one line that has the
+# words (a pattern of grep)
+refused()
+{
+    want=$1
+    words=$2
+    shift 2
+    got=0
+    "$@" >"$T/refused.out" 2>"$T/refused.err" || got=$?
+    [ "$got" = "$want" ] ||
+        fail "$*: exit status $got, not $want: $(cat "$T/refused.err")"
+    [ "$(wc -l <"$T/refused.err")" = 1 ] ||
+        fail "$*: not one line: $(cat "$T/refused.err")"
+    grep -q -e "$words" "$T/refused.err" ||
+        fail "$*: does not say '$words': $(cat "$T/refused.err")"
+}
+
+# same A B WHAT
+same()
+{
+    [ "$1" = "$2" ] || fail "$3: '$1' is not '$2'"
+}
+
+# digests NUMBER...: the hub's digest is that of each handheld and of the audit
+digests()
+{
+    want=$(gengbu-hub digest "$hub")
+    for n in "$@"; do
+        same "$(gengbu digest "$T/$n")" "$want" "digest of handheld $n"
+    done
+    got=$(gengbu-audit "$hub/ledger.git" --json |
+        python3 -c 'import json,sys; print(json.load(sys.stdin)["digest"])')
+    same "$got" "$want" "digest of the audit"
+}
