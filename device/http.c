@@ -15,7 +15,8 @@ struct exchange {
     struct gb_buf piece; /* of the request's body */
     size_t given;        /* of the piece */
     struct gb_buf reason;
-    bool answered;       /* some of the reply has come */
+    bool headed;         /* the reply's header has come whole */
+    bool answered;       /* some of its body has */
     struct gb_fail fail; /* what next or take said */
     char curl_says[CURL_ERROR_SIZE];
 };
@@ -56,6 +57,18 @@ read_body(char *to, size_t size, size_t count, void *arg)
     return n;
 }
 
+/* A line of the header; an empty one ends it, as it does that of a "100
+ * Continue" before (CURLOPT_HEADERFUNCTION).  curl takes a header that breaks
+ * off for a whole one. */
+static size_t
+read_header(char *line, size_t size, size_t count, void *arg)
+{
+    struct exchange *x = arg;
+    size_t n = size * count;
+    x->headed = n > 0 && (line[0] == '\r' || line[0] == '\n');
+    return n;
+}
+
 /* The reply goes to `take`, or is what the hub gives as its reason
  * (CURLOPT_WRITEFUNCTION). */
 static size_t
@@ -93,20 +106,17 @@ curl_failed(const struct exchange *x, CURLcode code, struct gb_fail *fail)
 {
     const char *url = x->post->url;
     const char *says = *x->curl_says ? x->curl_says : curl_easy_strerror(code);
-    switch (code) {
-    case CURLE_URL_MALFORMAT:
-    case CURLE_UNSUPPORTED_PROTOCOL:
+    double connected = 0;
+    curl_easy_getinfo(x->curl, CURLINFO_CONNECT_TIME, &connected);
+    if (code == CURLE_OUT_OF_MEMORY)
+        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+    /* the second also stands for an answer that is no HTTP */
+    if (connected <= 0 &&
+        (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL))
         return gb_fail_set(fail, GB_E_USAGE,
                            "hub '%.200s': give a URL such as "
                            "http://192.168.1.2:8440",
                            url);
-    case CURLE_OUT_OF_MEMORY:
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
-    default:
-        break;
-    }
-    double connected = 0;
-    curl_easy_getinfo(x->curl, CURLINFO_CONNECT_TIME, &connected);
     return gb_fail_set(
         fail, GB_E_NETWORK,
         connected > 0 ? "the connection to the hub at %.*s broke: %s; work "
@@ -149,6 +159,8 @@ outcome(struct exchange *x, CURLcode code, struct gb_fail *fail)
     /* A hub that refuses may cut the upload short once it has said why. */
     if (code && !(x->answered && status >= 400))
         return curl_failed(x, code, fail);
+    if (!x->headed)
+        return curl_failed(x, CURLE_GOT_NOTHING, fail);
     return status == 200 ? GB_OK : refused(x, status, fail);
 }
 
@@ -202,6 +214,8 @@ set_request(struct exchange *x)
     curl_easy_setopt(c, CURLOPT_READDATA, x);
     curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, write_body);
     curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
+    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, read_header);
+    curl_easy_setopt(c, CURLOPT_HEADERDATA, x);
     return header;
 }
 

@@ -4,7 +4,14 @@
 #include <stdlib.h>
 #include <zlib.h>
 
-enum { RAW_WINDOW = -15, LEVEL = 9, MEMORY = 9 };
+enum {
+    LEVEL = 9,
+    WINDOW_MIN = 9, /* bits; zlib cannot make raw streams with 8 */
+    WINDOW_MAX = 15,
+    MEMORY_MIN = 1,
+    MEMORY_MAX = 9,
+    LOOKAHEAD = 262 /* bytes of the window that no match reaches */
+};
 
 /* zlib's memory comes from here, so that tests can let it fail. */
 static void *
@@ -42,6 +49,28 @@ stream_of(struct gb_span in, uint8_t *out, size_t room)
                       .avail_out = narrow(room)};
 }
 
+/* Bits of the smallest window in which a match reaches everything.  Small
+ * sections are many: a window of 32 KiB costs more than deflating them. */
+static int
+window_for(size_t bytes)
+{
+    int bits = WINDOW_MIN;
+    while (bits < WINDOW_MAX && ((size_t)1 << bits) < bytes + LOOKAHEAD)
+        bits++;
+    return bits;
+}
+
+/* The smallest memory level that gives what the largest would: its one block
+ * has room for the symbols, and no hash chain is ever cut short. */
+static int
+memory_for(size_t bytes)
+{
+    int level = MEMORY_MIN;
+    while (level < MEMORY_MAX && (bytes >= 4096 || bytes >= 64u << level))
+        level++;
+    return level;
+}
+
 enum gb_err
 gb_deflate(struct gb_buf *out, struct gb_span raw, struct gb_span dictionary,
            bool *shorter, struct gb_fail *fail)
@@ -55,8 +84,9 @@ gb_deflate(struct gb_buf *out, struct gb_span raw, struct gb_span dictionary,
     if (raw.len < 2)
         return GB_OK;
     z_stream z = stream_of(raw, to, raw.len - 1);
-    if (deflateInit2(&z, LEVEL, Z_DEFLATED, RAW_WINDOW, MEMORY,
-                     Z_DEFAULT_STRATEGY) != Z_OK)
+    size_t reach = raw.len + dictionary.len;
+    if (deflateInit2(&z, LEVEL, Z_DEFLATED, -window_for(reach),
+                     memory_for(reach), Z_DEFAULT_STRATEGY) != Z_OK)
         return gb_fail_set(fail, GB_E_MEMORY, "deflate: out of memory");
     if (dictionary.len)
         deflateSetDictionary(&z, dictionary.ptr, narrow(dictionary.len));
@@ -83,7 +113,7 @@ gb_inflate(uint8_t *raw, size_t raw_len, struct gb_span deflated,
                            "%zu deflated bytes cannot give %zu", deflated.len,
                            raw_len);
     z_stream z = stream_of(deflated, raw, raw_len);
-    if (inflateInit2(&z, RAW_WINDOW) != Z_OK)
+    if (inflateInit2(&z, -WINDOW_MAX) != Z_OK)
         return gb_fail_set(fail, GB_E_MEMORY, "inflate: out of memory");
     int code = Z_OK;
     if (dictionary.len)

@@ -65,8 +65,7 @@ gb_set_info(struct gb_span signed_bytes, struct gb_set_info *out,
     read_field(&in, out->base.root, sizeof out->base.root);
     if (in.bad)
         return gb_fail_set(fail, GB_E_FORMAT, "the header is cut short");
-    if (out->device > GB_DEVICE_MAX || !out->seq ||
-        clock > GB_TIME_MAX)
+    if (out->device > GB_DEVICE_MAX || !out->seq || clock > GB_TIME_MAX)
         return gb_fail_set(fail, GB_E_FORMAT,
                            "the header has a number out of range");
     if (out->seq == 1 && memcmp(out->prev, zeros, sizeof zeros))

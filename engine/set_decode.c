@@ -16,6 +16,7 @@ struct reader {
     struct gb_set *set;
     const struct gb_schema *schema;
     struct gb_arena group; /* emptied after each group */
+    size_t values;         /* so far */
     struct gb_fail *fail;
 };
 
@@ -221,6 +222,10 @@ assemble(struct reader *r, const struct gb_group *g, struct columns *cols,
 {
     const struct gb_table *t = &r->schema->tables[g->table];
     size_t n = count_values(g, cols, masks);
+    r->values += n;
+    if (r->values > GB_SET_VALUES_MAX)
+        return gb_fail_set(r->fail, GB_E_LIMIT, "more than %d values",
+                           GB_SET_VALUES_MAX);
     struct gb_written *w = gb_arena_array(&r->set->arena, n, sizeof *w);
     if (!w)
         return gb_arena_refused(&r->set->arena, n * sizeof *w, r->fail);

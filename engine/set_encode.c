@@ -361,11 +361,17 @@ check_set(const struct gb_set *set, const struct gb_schema *s,
                            GB_BOOTS_MAX);
     if (set->clock_ms < 0 || set->clock_ms > GB_TIME_MAX)
         return gb_fail_set(fail, GB_E_VALUE, "the clock is out of range");
+    size_t values = 0;
     for (int i = 0; i < set->nops; i++) {
         enum gb_err e = check_op(&set->ops[i], s, fail);
         if (e)
             return gb_fail_wrap(fail, "operation %d", i);
+        values += (size_t)set->ops[i].nvalues;
     }
+    if (values > GB_SET_VALUES_MAX)
+        return gb_fail_set(fail, GB_E_LIMIT,
+                           "a set of %zu values is larger than %d", values,
+                           GB_SET_VALUES_MAX);
     return GB_OK;
 }
 

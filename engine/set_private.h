@@ -10,6 +10,7 @@
 #ifndef GB_SET_PRIVATE_H
 #define GB_SET_PRIVATE_H
 
+#include "limits.h"
 #include "section.h"
 #include "set.h"
 
@@ -42,6 +43,12 @@ struct gb_group {
     size_t n;
     struct gb_op **ops; /* n */
 };
+
+/* Values that the operations of a set write together.  Masks cost little, so
+ * the body does not bound this; the memory for a decoded set does. */
+#define GB_SET_VALUES_MAX (8 * GB_SET_OPS_MAX)
+static_assert(GB_SET_VALUES_MAX * sizeof(struct gb_written) <= GB_ARENA_MAX / 2,
+              "the values of a set fit its arena, beside all else");
 
 /* The largest number of groups: four kinds a table, and four of the site. */
 #define GB_GROUPS_MAX (4 * GB_TABLES_MAX + 4)

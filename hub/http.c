@@ -13,6 +13,7 @@
 
 #include "http_accept.h"
 #include "http_listen.h"
+#include "http_route.h"
 
 /* A refused body is read all the same up to here, as an answer behind which
  * the connection is closed with unread bytes may never reach its client. */
@@ -164,52 +165,6 @@ send_reply(struct exchange *x)
     return result;
 }
 
-/* ---------------------------------------------------------------- routes -- */
-
-/* Whether a route's path is this one; *rest is what its `*` stands for. */
-static bool
-path_fits(const char *pattern, const char *path, const char **rest)
-{
-    size_t n = strlen(pattern);
-    *rest = "";
-    if (n == 0 || pattern[n - 1] != '*')
-        return !strcmp(pattern, path);
-    *rest = path + n - 1;
-    return !strncmp(pattern, path, n - 1);
-}
-
-/* The methods that routes know for a path; HEAD comes with GET. */
-static const char *
-allowed(bool get, bool post)
-{
-    return get && post ? "GET, HEAD, POST" : get ? "GET, HEAD" : "POST";
-}
-
-/* Find the route, or refuse. */
-static void
-find_route(struct exchange *x)
-{
-    bool get = false, post = false;
-    const char *path = x->request.path, *method = x->request.method, *rest;
-    if (!strcmp(method, "HEAD"))
-        method = "GET";
-    for (const struct gb_http_route *r = x->server->routes; r->method; r++) {
-        if (!path_fits(r->path, path, &rest))
-            continue;
-        if (!strcmp(r->method, method)) {
-            x->route = r;
-            x->request.rest = rest;
-            return;
-        }
-        get = get || !strcmp(r->method, "GET");
-        post = post || !strcmp(r->method, "POST");
-    }
-    if (get || post)
-        x->allow = allowed(get, post);
-    refuse(x, x->allow ? 405 : 404,
-           x->allow ? "this method is not used here" : "nothing is here");
-}
-
 /* -------------------------------------------------------------- requests -- */
 
 /* Count a request in; false when the server is stopping. */
@@ -247,9 +202,13 @@ announced(const struct gb_http_request *r)
 static void
 begin(struct exchange *x, bool open)
 {
-    find_route(x);
-    if (x->refused)
+    x->route = gb_http_find(x->server->routes, x->request.method,
+                            x->request.path, &x->request.rest, &x->allow);
+    if (!x->route) {
+        refuse(x, x->allow ? 405 : 404,
+               x->allow ? "this method is not used here" : "nothing is here");
         return;
+    }
     if (!open) {
         refuse(x, 503, "the hub is being stopped: try again later");
         return;
@@ -513,6 +472,8 @@ gb_http_stop(struct gb_http_server *server, int grace_ms)
     if (!server)
         return;
     gb_acceptor_stop(&server->acceptor);
+    close(server->listen.fd); /* who comes now is told so at once */
+    server->listen.fd = -1;
     wait_quiet(server, grace_ms);
     MHD_stop_daemon(server->daemon);
     gb_acceptor_release(&server->acceptor);

@@ -8,8 +8,9 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
-#define PAUSE_MS 50 /* after an error that passes: no more handles, no memory  \
-                     */
+#define PAUSE_MS                                                               \
+    50 /* after an error that passes: no more handles, no memory               \
+        */
 #define STACK (64 * 1024)
 
 /* Wake the thread. */

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -48,8 +49,8 @@ schema_fixture(const char *sql, uint32_t version)
     return schema;
 }
 
-struct gb_schema *
-schema_fixture_every(uint32_t version)
+char *
+schema_fixture_every_sql(void)
 {
     static const char *const types[] = {"INTEGER", "TEXT", "REAL", "BLOB"};
     struct gb_buf sql;
@@ -63,11 +64,18 @@ schema_fixture_every(uint32_t version)
                       "CREATE TABLE tag(id INTEGER PRIMARY KEY, t TEXT)"
                       " STRICT;\n");
     for (int c = 0; c < GB_COLUMNS_MAX; c++)
-        gb_buf_printf(&sql, "INSERT INTO rule VALUES ('wide', 'c%d', 'last');",
-                      c);
+        gb_buf_printf(&sql,
+                      "INSERT INTO rule VALUES ('wide', 'c%d', 'last');\n", c);
     gb_buf_u8(&sql, 0);
     assert_int_equal(sql.failed, GB_OK);
-    struct gb_schema *schema = schema_fixture((const char *)sql.ptr, version);
-    gb_buf_release(&sql);
+    return (char *)sql.ptr; /* transferred */
+}
+
+struct gb_schema *
+schema_fixture_every(uint32_t version)
+{
+    char *sql = schema_fixture_every_sql();
+    struct gb_schema *schema = schema_fixture(sql, version);
+    free(sql);
     return schema;
 }

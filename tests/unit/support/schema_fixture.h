@@ -13,5 +13,7 @@ struct gb_schema *schema_fixture(const char *sql, uint32_t version);
  * which c59 is personal, and table 3 `tag` has one.
  */
 struct gb_schema *schema_fixture_every(uint32_t version);
+/* Its SQL; the caller frees. */
+char *schema_fixture_every_sql(void);
 
 #endif

@@ -1,0 +1,27 @@
+/*
+ * answer.h - the hub's bundle for a device: the delta from where it stands,
+ * each part sealed to its receiving key.
+ */
+#ifndef GB_ANSWER_H
+#define GB_ANSWER_H
+
+#include "engine/bundle.h"
+#include "engine/delta.h"
+
+struct gb_answer {
+    struct gb_delta_ask ask;
+    const struct gb_sign_key *key; /* the hub's, which signs deltas */
+    gb_bundle_write *write;        /* gets the bundle, piece by piece */
+    void *arg;
+    /* set */
+    uint32_t parts; /* 0: the device has everything */
+    uint64_t to;    /* ledger size that it will have */
+};
+
+/* Make it in one snapshot of a reader's state, that of now.  GB_E_KEY: the
+ * device is not enrolled; GB_E_UNKNOWN: no such device; or what `write`
+ * returned. */
+enum gb_err gb_answer_make(struct gb_state *reader, struct gb_answer *a,
+                           struct gb_fail *fail);
+
+#endif

@@ -1,0 +1,227 @@
+/* clerk.c - see clerk.h */
+#include "hub/clerk.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <time.h>
+
+/* Something to do, on the stack of the thread that waits for it. */
+struct job {
+    const struct gb_request *enrol; /* or: */
+    struct gb_delivery *delivery;
+    enum gb_err err;
+    struct gb_fail fail;
+    bool done;
+    struct job *next;
+};
+
+struct gb_clerk {
+    struct gb_office *office;
+    pthread_t thread;
+    pthread_mutex_t mutex; /* of all below */
+    pthread_cond_t work, done;
+    struct job *first, **last;
+    unsigned queued, reading; /* jobs; bundles being read */
+    bool stop;
+};
+
+/* ------------------------------------------------------------- the thread --
+ */
+
+/* Wait until somebody needs something and either nobody else is about to, or
+ * the time for gathering is over.  With the mutex. */
+static void
+gather(struct gb_clerk *c)
+{
+    struct timespec until;
+    while (!c->first && !c->stop)
+        pthread_cond_wait(&c->work, &c->mutex);
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_nsec += GB_CLERK_GATHER_MS * 1000000L;
+    if (until.tv_nsec >= 1000000000L) {
+        until.tv_nsec -= 1000000000L;
+        until.tv_sec++;
+    }
+    while (!c->stop && c->queued < c->reading)
+        if (pthread_cond_timedwait(&c->work, &c->mutex, &until) == ETIMEDOUT)
+            break;
+}
+
+/* The first jobs of the queue that go together: one enrolment, or deliveries
+ * of a batch.  With the mutex. */
+static struct job *
+take_jobs(struct gb_clerk *c)
+{
+    struct job *list = c->first, *end = list;
+    size_t sets = list->delivery ? list->delivery->n : 0;
+    c->queued--;
+    while (list->delivery && end->next && end->next->delivery &&
+           sets < GB_CLERK_BATCH_SETS) {
+        end = end->next;
+        sets += end->delivery->n;
+        c->queued--;
+    }
+    c->first = end->next;
+    if (!c->first)
+        c->last = &c->first;
+    end->next = NULL;
+    return list;
+}
+
+/* One job by itself. */
+static void
+do_one(struct gb_clerk *c, struct job *j)
+{
+    j->fail = (struct gb_fail){0};
+    j->err = j->enrol ? gb_intake_enrol(c->office, j->enrol, &j->fail)
+                      : gb_intake_deliver(c->office, &j->delivery, 1, &j->fail);
+}
+
+/* Several deliveries as one batch; one by one when that fails. */
+static void
+do_all(struct gb_clerk *c, struct job *list)
+{
+    size_t n = 0;
+    struct gb_fail why = {0};
+    enum gb_err e = GB_E_MEMORY;
+    for (struct job *j = list; j; j = j->next)
+        n++;
+    struct gb_delivery **all = n > 1 ? calloc(n, sizeof *all) : NULL;
+    if (all) {
+        struct job *j = list;
+        for (size_t i = 0; i < n; i++, j = j->next)
+            all[i] = j->delivery;
+        e = gb_intake_deliver(c->office, all, n, &why);
+    }
+    free(all);
+    for (struct job *j = list; j; j = j->next) {
+        if (e)
+            do_one(c, j);
+        else
+            j->err = GB_OK;
+    }
+}
+
+static void *
+work(void *arg)
+{
+    struct gb_clerk *c = arg;
+    pthread_mutex_lock(&c->mutex);
+    for (;;) {
+        gather(c);
+        if (!c->first)
+            break; /* told to stop, and nothing is left */
+        struct job *list = take_jobs(c);
+        pthread_mutex_unlock(&c->mutex);
+        do_all(c, list);
+        pthread_mutex_lock(&c->mutex);
+        for (struct job *j = list; j;) {
+            struct job *next = j->next; /* j may be gone once it is done */
+            j->done = true;
+            j = next;
+        }
+        pthread_cond_broadcast(&c->done);
+    }
+    pthread_mutex_unlock(&c->mutex);
+    return NULL;
+}
+
+/* --------------------------------------------------------- other threads -- */
+
+/* Queue a job and wait for it. */
+static enum gb_err
+ask(struct gb_clerk *c, struct job *j, struct gb_fail *fail)
+{
+    pthread_mutex_lock(&c->mutex);
+    *c->last = j;
+    c->last = &j->next;
+    c->queued++;
+    pthread_cond_signal(&c->work);
+    while (!j->done)
+        pthread_cond_wait(&c->done, &c->mutex);
+    pthread_mutex_unlock(&c->mutex);
+    if (j->err && fail)
+        *fail = j->fail;
+    return j->err;
+}
+
+static enum gb_err
+enrol(void *arg, const struct gb_request *request, struct gb_fail *fail)
+{
+    struct job j = {.enrol = request};
+    return ask(arg, &j, fail);
+}
+
+static enum gb_err
+deliver(void *arg, struct gb_delivery *delivery, struct gb_fail *fail)
+{
+    struct job j = {.delivery = delivery};
+    return ask(arg, &j, fail);
+}
+
+struct gb_intake
+gb_clerk_intake(struct gb_clerk *c)
+{
+    return (struct gb_intake){enrol, deliver, c};
+}
+
+void
+gb_clerk_enter(struct gb_clerk *c)
+{
+    pthread_mutex_lock(&c->mutex);
+    c->reading++;
+    pthread_mutex_unlock(&c->mutex);
+}
+
+void
+gb_clerk_leave(struct gb_clerk *c)
+{
+    pthread_mutex_lock(&c->mutex);
+    c->reading--;
+    pthread_cond_signal(&c->work); /* one less to wait for */
+    pthread_mutex_unlock(&c->mutex);
+}
+
+/* ---------------------------------------------------------- start, stop -- */
+
+enum gb_err
+gb_clerk_start(struct gb_office *o, struct gb_clerk **out, struct gb_fail *fail)
+{
+    pthread_condattr_t attr;
+    *out = NULL;
+    struct gb_clerk *c = calloc(1, sizeof *c);
+    if (!c)
+        return gb_fail_set(fail, GB_E_MEMORY, "%s",
+                           gb_err_sentence(GB_E_MEMORY));
+    c->office = o;
+    c->last = &c->first;
+    pthread_mutex_init(&c->mutex, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&c->work, &attr);
+    pthread_condattr_destroy(&attr);
+    pthread_cond_init(&c->done, NULL);
+    if (pthread_create(&c->thread, NULL, work, c)) {
+        free(c);
+        return gb_fail_set(fail, GB_E_MEMORY, "no thread can be started");
+    }
+    *out = c;
+    return GB_OK;
+}
+
+void
+gb_clerk_stop(struct gb_clerk *c)
+{
+    if (!c)
+        return;
+    pthread_mutex_lock(&c->mutex);
+    c->stop = true;
+    pthread_cond_broadcast(&c->work);
+    pthread_mutex_unlock(&c->mutex);
+    pthread_join(c->thread, NULL);
+    pthread_cond_destroy(&c->work);
+    pthread_cond_destroy(&c->done);
+    pthread_mutex_destroy(&c->mutex);
+    free(c);
+}

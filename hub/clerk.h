@@ -1,0 +1,33 @@
+/*
+ * clerk.h - the one thread of a server that writes: deliveries of all
+ * connections, gathered into batches (group commit, design §7).
+ *
+ * A delivery waits for others only while other bundles are being read, and at
+ * most GB_CLERK_GATHER_MS: one handheld alone is not held up.  When a batch
+ * fails, each of its deliveries is tried by itself, so that one cannot spoil
+ * the others'.
+ */
+#ifndef GB_CLERK_H
+#define GB_CLERK_H
+
+#include "hub/intake.h"
+
+#define GB_CLERK_GATHER_MS 50
+#define GB_CLERK_BATCH_SETS 2048 /* sets of one batch, more or less */
+
+struct gb_clerk;
+
+/* Start the thread; the office is its own until gb_clerk_stop(). */
+enum gb_err gb_clerk_start(struct gb_office *o, struct gb_clerk **out,
+                           struct gb_fail *fail);
+/* Finish what was handed in, end the thread.  NULL is harmless. */
+void gb_clerk_stop(struct gb_clerk *c);
+
+/* From any thread; calls return when the clerk has done it. */
+struct gb_intake gb_clerk_intake(struct gb_clerk *c);
+/* A bundle begins or ends to be read: whether waiting for others is worth it.
+ */
+void gb_clerk_enter(struct gb_clerk *c);
+void gb_clerk_leave(struct gb_clerk *c);
+
+#endif

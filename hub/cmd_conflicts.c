@@ -1,0 +1,192 @@
+/* cmd_conflicts.c - `gengbu-hub conflicts`: what people edited at once */
+#include <stdio.h>
+
+#include "engine/clock.h"
+#include "engine/id.h"
+#include "engine/json.h"
+#include "engine/term.h"
+#include "hub/cmd.h"
+#include "hub/conflict.h"
+#include "hub/field.h"
+#include "hub/past.h"
+
+struct listing {
+    struct gb_look look;
+    struct gb_past past;
+    struct gb_buf out;
+    struct gb_json_writer json;
+    bool is_json;
+    unsigned review, decided;
+};
+
+static const char *const kinds[] = {"cell", "void", "rival"};
+
+/* Who made this write, of what the ledger says. */
+static enum gb_err
+actor_of(struct listing *l, const struct gb_sib *s, int64_t *actor,
+         struct gb_fail *fail)
+{
+    const struct gb_past_set *set;
+    const struct gb_op *op;
+    enum gb_err e =
+        gb_past_find(&l->past, s->device, s->stamp, &set, &op, fail);
+    *actor = op ? op->actor : -1;
+    return e;
+}
+
+/* ------------------------------------------------------------------ text -- */
+
+static enum gb_err
+print_sib(struct listing *l, const struct gb_conflict *c, int i,
+          struct gb_fail *fail)
+{
+    const struct gb_sib *s = &c->sibs[i];
+    char value[GB_FIELD_TEXT], who[GB_PAST_ACTOR] = "?", when[GB_TERM_SIZE];
+    int64_t actor;
+    enum gb_err e = actor_of(l, s, &actor, fail);
+    if (actor >= 0)
+        gb_past_actor(l->look.state, actor, who);
+    gb_buf_printf(&l->out, "  %d  ", i + 1);
+    gb_term_clean(&l->out, gb_span_text(gb_field_text(value, &s->value)));
+    gb_buf_text(&l->out, "  ");
+    gb_term_clean(&l->out, gb_span_text(who));
+    gb_buf_printf(&l->out, "  device %d  %s%s\n", s->device,
+                  gb_term_time(when, gb_stamp_ms(s->stamp)),
+                  i == c->shown ? "  (shows)" : "");
+    return e;
+}
+
+/* A record beneath its void, or one whose claim another holds. */
+static void
+print_record(struct listing *l, const struct gb_conflict *c)
+{
+    char reason[GB_FIELD_TEXT];
+    if (c->kind == GB_CONFLICT_RIVAL) {
+        gb_buf_text(&l->out, "  another record holds what this one claims\n");
+        return;
+    }
+    struct gb_value v = gb_value_text(c->rec->voids->reason);
+    gb_buf_text(&l->out, "  void (");
+    gb_term_clean(&l->out, gb_span_text(gb_field_text(reason, &v)));
+    gb_buf_text(&l->out, "), and written by somebody who had not seen it\n");
+}
+
+static enum gb_err
+print_conflict(struct listing *l, const struct gb_conflict *c,
+               struct gb_fail *fail)
+{
+    char id[GB_ID_TEXT];
+    const struct gb_table *t = c->rec->table;
+    enum gb_err e = GB_OK;
+    gb_id_print(id, c->rec->id);
+    gb_buf_printf(&l->out, "%s:%s", t->name, id);
+    if (c->kind == GB_CONFLICT_CELL)
+        gb_buf_printf(&l->out, ":%s  %s; rule %s; expect %s\n",
+                      t->columns[c->column].name,
+                      c->review ? "NEEDS A PERSON" : "decided by its rule",
+                      t->columns[c->column].rule.text, c->token);
+    else
+        gb_buf_text(&l->out, "  NEEDS A PERSON\n");
+    for (int i = 0; i < c->n && !e; i++)
+        e = print_sib(l, c, i, fail);
+    if (c->kind != GB_CONFLICT_CELL)
+        print_record(l, c);
+    return e;
+}
+
+/* ------------------------------------------------------------------ JSON -- */
+
+static enum gb_err
+write_sib(struct listing *l, const struct gb_conflict *c, int i,
+          struct gb_fail *fail)
+{
+    const struct gb_sib *s = &c->sibs[i];
+    struct gb_json_writer *w = &l->json;
+    char who[GB_PAST_ACTOR];
+    int64_t actor;
+    enum gb_err e = actor_of(l, s, &actor, fail);
+    gb_json_begin_object(w);
+    gb_json_pair_int(w, "n", i + 1);
+    gb_json_key(w, "value");
+    gb_json_put_value(w, &s->value);
+    gb_json_pair_int(w, "device", s->device);
+    gb_json_pair_int(w, "stamp", s->stamp);
+    gb_json_pair_int(w, "time_ms", gb_stamp_ms(s->stamp));
+    gb_json_pair_int(w, "level", s->level);
+    if (actor >= 0) {
+        gb_json_pair_int(w, "actor", actor);
+        gb_json_pair_text(w, "actor_name",
+                          gb_past_actor(l->look.state, actor, who));
+    }
+    gb_json_pair_bool(w, "shows", i == c->shown);
+    gb_json_end_object(w);
+    return e;
+}
+
+static enum gb_err
+write_conflict(struct listing *l, const struct gb_conflict *c,
+               struct gb_fail *fail)
+{
+    struct gb_json_writer *w = &l->json;
+    const struct gb_table *t = c->rec->table;
+    enum gb_err e = GB_OK;
+    gb_json_begin_object(w);
+    gb_json_pair_text(w, "kind", kinds[c->kind]);
+    gb_json_pair_text(w, "table", t->name);
+    gb_json_pair_int(w, "id", c->rec->id);
+    gb_json_pair_bool(w, "review", c->review);
+    if (c->kind == GB_CONFLICT_VOID)
+        gb_json_pair_span(w, "reason", c->rec->voids->reason);
+    if (c->kind == GB_CONFLICT_CELL) {
+        gb_json_pair_text(w, "column", t->columns[c->column].name);
+        gb_json_pair_text(w, "rule", t->columns[c->column].rule.text);
+        gb_json_pair_text(w, "expect", c->token);
+        gb_json_key(w, "siblings");
+        gb_json_begin_array(w);
+        for (int i = 0; i < c->n && !e; i++)
+            e = write_sib(l, c, i, fail);
+        gb_json_end_array(w);
+    }
+    gb_json_end_object(w);
+    return e;
+}
+
+/* --------------------------------------------------------------- command -- */
+
+static enum gb_err
+take(void *context, const struct gb_conflict *c, struct gb_fail *fail)
+{
+    struct listing *l = context;
+    l->review += c->review;
+    l->decided += !c->review;
+    return l->is_json ? write_conflict(l, c, fail) : print_conflict(l, c, fail);
+}
+
+int
+gb_cmd_conflicts(const struct gb_args *args)
+{
+    struct gb_fail fail = {0};
+    struct listing l = {.is_json = gb_args_flag(args, "json")};
+    gb_buf_init(&l.out, (size_t)256 << 20);
+    l.json = gb_json_writer(&l.out, true);
+    enum gb_err e = gb_look_open(gb_args_word(args, 0), &l.look, &fail);
+    if (!e)
+        e = gb_past_open(&l.look, &l.past, &fail);
+    if (l.is_json)
+        gb_json_begin_array(&l.json);
+    if (!e)
+        e = gb_conflict_walk(l.look.state, take, &l, &fail);
+    if (l.is_json) {
+        gb_json_end_array(&l.json);
+        gb_buf_text(&l.out, "\n");
+    } else {
+        gb_buf_printf(&l.out, "%u need a person, %u decided by their rule\n",
+                      l.review, l.decided);
+    }
+    gb_past_close(&l.past);
+    gb_look_close(&l.look);
+    if (!e)
+        return gb_cmd_print(args, &l.out);
+    gb_buf_release(&l.out);
+    return gb_cmd_fail(args, &fail);
+}

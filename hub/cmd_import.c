@@ -1,0 +1,224 @@
+/* cmd_import.c - `gengbu-hub import` and `export`: by stick */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "engine/term.h"
+#include "hub/answer.h"
+#include "hub/cmd.h"
+#include "hub/contact.h"
+#include "hub/ingest.h"
+
+#define EXTENSION ".gbx"
+
+struct importing {
+    struct gb_office *office;
+    struct gb_state *reader;
+    struct gb_progress progress;
+    uint64_t done;
+    bool failed; /* some bundle was */
+    unsigned bundles;
+};
+
+/* ---------------------------------------------------------------- import -- */
+
+struct feeding {
+    struct importing *all;
+    struct gb_ingest *ingest;
+};
+
+static enum gb_err
+feed(void *arg, struct gb_span bytes, struct gb_fail *fail)
+{
+    struct feeding *f = arg;
+    f->all->done += bytes.len;
+    gb_progress_at(&f->all->progress, f->all->done);
+    return gb_ingest_feed(f->ingest, bytes, fail);
+}
+
+/* What became of one bundle, for people. */
+static void
+tell(struct importing *w, const char *path, const struct gb_ingest *g,
+     const struct gb_fail *fail)
+{
+    printf("%s: ", path);
+    if (g->asked)
+        printf("device %d: %u new, %u known, %u waiting, %u refused",
+               g->request.device, g->taken, g->known, g->waiting, g->refused);
+    if (g->asked && g->why.code)
+        printf(" (%s)", g->why.text);
+    if (fail->code)
+        printf("%s%s: %s", g->asked ? "; " : "", gb_err_name(fail->code),
+               fail->text);
+    printf("\n");
+    w->failed |= fail->code || g->refused;
+}
+
+/* One file.  `named`: the caller named it, so it must be for the hub. */
+static enum gb_err
+import_file(struct importing *w, const char *path, bool named,
+            struct gb_fail *fail)
+{
+    struct gb_fail why = {0}, finished = {0};
+    struct gb_ingest g = {.hub = w->office->path,
+                          .site = w->office->site,
+                          .receive = &w->office->keys.receive,
+                          .reader = w->reader,
+                          .intake = gb_intake_direct(w->office),
+                          .file = true};
+    struct feeding f = {w, &g};
+    enum gb_err e = gb_state_refresh(w->reader, fail);
+    if (e)
+        return e;
+    gb_ingest_init(&g);
+    w->done = 0;
+    gb_progress_begin(&w->progress, path, 0, true);
+    e = gb_file_feed(path, feed, &f, &why);
+    /* what was whole is committed, whatever went wrong */
+    if (gb_ingest_finish(&g, &finished) && !e)
+        why = finished;
+    gb_progress_end(&w->progress);
+    if (!g.elsewhere || named) {
+        w->bundles++;
+        tell(w, path, &g, &why);
+    }
+    gb_ingest_release(&g);
+    return GB_OK;
+}
+
+/* Every bundle of a folder that is for the hub. */
+static enum gb_err
+import_folder(struct importing *w, const char *folder, struct gb_fail *fail)
+{
+    struct gb_names names = {0};
+    char path[GB_FILE_PATH_MAX];
+    enum gb_err e = gb_file_list(folder, &names, fail);
+    for (size_t i = 0; i < names.count && !e; i++) {
+        size_t n = strlen(names.list[i]);
+        if (n < 5 || strcmp(names.list[i] + n - 4, EXTENSION))
+            continue;
+        snprintf(path, sizeof path, "%.3000s/%s", folder, names.list[i]);
+        e = import_file(w, path, false, fail);
+    }
+    gb_names_release(&names);
+    return e;
+}
+
+static enum gb_err
+import_all(struct importing *w, const struct gb_args *args,
+           struct gb_fail *fail)
+{
+    char db[GB_FILE_PATH_MAX];
+    struct stat st;
+    gb_office_path(w->office, "hub.db", db);
+    enum gb_err e = gb_state_open_reader(db, w->office->site, &w->reader, fail);
+    for (int i = 1; i < gb_args_count(args) && !e; i++) {
+        const char *path = gb_args_word(args, i);
+        e = !stat(path, &st) && S_ISDIR(st.st_mode)
+                ? import_folder(w, path, fail)
+                : import_file(w, path, true, fail);
+    }
+    gb_state_close(w->reader);
+    return e;
+}
+
+int
+gb_cmd_import(const struct gb_args *args)
+{
+    struct gb_fail fail = {0};
+    struct importing w = {0};
+    enum gb_err e = gb_cmd_open(args, "gengbu-hub import", &w.office, &fail);
+    if (!e)
+        e = import_all(&w, args, &fail);
+    gb_office_close(w.office);
+    if (!e && !w.bundles)
+        e = gb_fail_set(&fail, GB_E_MISSING,
+                        "no bundle (*" EXTENSION ") for the hub is there: "
+                        "`gengbu export` writes one");
+    if (e)
+        return gb_cmd_fail(args, &fail);
+    return w.failed ? 1 : 0;
+}
+
+/* ---------------------------------------------------------------- export -- */
+
+/* The bundle, as a file that is whole or not there. */
+static enum gb_err
+write_bundle(struct gb_office *o, struct gb_answer *a, const char *path,
+             struct gb_fail *fail)
+{
+    struct gb_file file;
+    enum gb_err e = gb_file_begin(&file, path, 0644, fail);
+    if (e)
+        return e;
+    a->write = gb_file_add;
+    a->arg = &file;
+    a->key = &o->keys.hub;
+    e = gb_answer_make(o->state, a, fail);
+    if (!e)
+        e = gb_file_commit(&file, true, fail);
+    gb_file_abandon(&file);
+    return e;
+}
+
+/* Where the device stands, as far as the hub knows. */
+static enum gb_err
+make_ask(struct gb_office *o, int device, struct gb_delta_ask *ask,
+         struct gb_fail *fail)
+{
+    struct gb_contact c;
+    enum gb_err e = gb_contact_get(o->state, device, &c, fail);
+    if (!e)
+        e = gb_office_now(o, &ask->clock_ms, fail);
+    uint64_t size = gb_state_size(o->state);
+    ask->device = device;
+    ask->from = c.merged <= size ? c.merged : 0;
+    ask->highest = c.highest <= size ? c.highest : 0;
+    ask->schema = c.schema;
+    return e;
+}
+
+static enum gb_err
+export_to(struct gb_office *o, int device, const char *folder,
+          struct gb_fail *fail)
+{
+    struct gb_answer a = {0};
+    char path[GB_FILE_PATH_MAX], site[9], size[GB_TERM_SIZE];
+    struct stat st = {0};
+    if (stat(folder, &st) || !S_ISDIR(st.st_mode))
+        return gb_fail_set(fail, GB_E_MISSING, "%s is not a folder: make it",
+                           folder);
+    gb_hex_encode(site, o->site, 4);
+    snprintf(path, sizeof path, "%.3000s/hub-%s-to-%d" EXTENSION, folder, site,
+             device);
+    enum gb_err e = make_ask(o, device, &a.ask, fail);
+    if (!e)
+        e = write_bundle(o, &a, path, fail);
+    if (e)
+        return e;
+    stat(path, &st);
+    printf("%s: device %d from %llu to %llu of the ledger, %s; %s\n", path,
+           device, (unsigned long long)a.ask.from, (unsigned long long)a.to,
+           gb_term_size(size, (uint64_t)st.st_size),
+           a.parts ? "safe to remove" : "nothing new; safe to remove");
+    return GB_OK;
+}
+
+int
+gb_cmd_export(const struct gb_args *args)
+{
+    struct gb_fail fail = {0};
+    struct gb_office *o = NULL;
+    int64_t device = 0;
+    const char *to = gb_args_value(args, "to");
+    enum gb_err e =
+        gb_args_int(args, "device", 1, GB_DEVICE_MAX, &device, &fail);
+    if (!e && (!device || !to))
+        e = gb_fail_set(&fail, GB_E_USAGE, "--device and --to are needed");
+    if (!e)
+        e = gb_cmd_open(args, "gengbu-hub export", &o, &fail);
+    if (!e)
+        e = export_to(o, (int)device, to, &fail);
+    gb_office_close(o);
+    return e ? gb_cmd_fail(args, &fail) : 0;
+}

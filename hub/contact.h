@@ -1,0 +1,27 @@
+/*
+ * contact.h - what each device last asked for: table _contact in hub.db.
+ *
+ * An export starts a device's delta where its last request said that it
+ * stands.  This is no part of the ledger: a rebuild forgets it, and the next
+ * export then brings everything.
+ */
+#ifndef GB_CONTACT_H
+#define GB_CONTACT_H
+
+#include "engine/request.h"
+#include "engine/state.h"
+
+struct gb_contact {
+    uint64_t merged, highest; /* ledger sizes */
+    uint32_t schema;          /* newest version that it has */
+    int64_t seen_ms;          /* 0: no request since hub.db was made */
+};
+
+/* Remember a request that was checked, in a transaction of its own. */
+enum gb_err gb_contact_note(struct gb_state *st, const struct gb_request *r,
+                            int64_t now_ms, struct gb_fail *fail);
+/* Zeros when there is none. */
+enum gb_err gb_contact_get(struct gb_state *st, int device,
+                           struct gb_contact *out, struct gb_fail *fail);
+
+#endif

@@ -1,0 +1,311 @@
+/* ingest.c - see ingest.h */
+#include "hub/ingest.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/sshsig.h"
+#include "hub/quarantine.h"
+
+#define HELD_SETS 256         /* handed on when there are so many, */
+#define HELD_BYTES (4u << 20) /* or so much */
+
+/* -------------------------------------------------------------- handing on --
+ */
+
+/* Count what became of the sets, and forget them. */
+static void
+settle(struct gb_ingest *g)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        const struct gb_arriving *a = &g->sets[i];
+        const struct gb_container *c = &a->parts;
+        g->taken += a->outcome == GB_TAKEN;
+        g->known += a->outcome == GB_KNOWN;
+        g->waiting += a->outcome == GB_WAITING;
+        if (a->outcome != GB_REFUSED)
+            continue;
+        size_t all = c->signed_bytes.len + c->signature.len + c->personal.len;
+        gb_quarantine_keep(g->hub, GB_SPAN(g->bytes[i], all), g->bundle.device,
+                           &a->fail);
+        g->refused++;
+        g->why = a->fail;
+    }
+}
+
+/* Give what is held to the intake. */
+static enum gb_err
+hand_on(struct gb_ingest *g, struct gb_fail *fail)
+{
+    struct gb_delivery d = {.request = &g->request, .sets = g->sets, .n = g->n};
+    enum gb_err e = g->intake.deliver(g->intake.arg, &d, fail);
+    if (!e) {
+        g->now_ms = d.now_ms;
+        settle(g);
+    }
+    while (g->n)
+        free(g->bytes[--g->n]);
+    g->held = 0;
+    return e;
+}
+
+/* Hold a copy of a verified container. */
+static enum gb_err
+hold(struct gb_ingest *g, struct gb_span container, const struct gb_skew *skew,
+     struct gb_fail *fail)
+{
+    uint8_t *copy = malloc(container.len);
+    if (!copy)
+        return gb_fail_set(fail, GB_E_MEMORY, "%s",
+                           gb_err_sentence(GB_E_MEMORY));
+    memcpy(copy, container.ptr, container.len);
+    struct gb_arriving *a = &g->sets[g->n];
+    *a = (struct gb_arriving){.skew = *skew};
+    g->bytes[g->n++] = copy; /* transferred */
+    g->held += container.len;
+    /* it was split before: the same bytes split alike */
+    enum gb_err e =
+        gb_container_split(GB_SPAN(copy, container.len), &a->parts, fail);
+    gb_assert(!e);
+    return g->n == HELD_SETS || g->held >= HELD_BYTES ? hand_on(g, fail)
+                                                      : GB_OK;
+}
+
+/* -------------------------------------------------------------- requests -- */
+
+/* What a device has seen must be the beginning of this ledger. */
+static enum gb_err
+check_head(struct gb_ingest *g, const struct gb_head *h, struct gb_fail *fail)
+{
+    struct gb_head ours;
+    uint64_t size = gb_state_size(g->reader);
+    if (h->size > size)
+        return gb_fail_set(fail, GB_E_HISTORY,
+                           "device %d has seen %llu entries of the ledger, "
+                           "this hub has %llu: was it restored from an older "
+                           "copy?",
+                           g->request.device, (unsigned long long)h->size,
+                           (unsigned long long)size);
+    if (!h->size)
+        return GB_OK;
+    enum gb_err e = gb_state_head_at(g->reader, h->size, &ours, fail);
+    if (!e && memcmp(h->root, ours.root, sizeof ours.root))
+        e = gb_fail_set(fail, GB_E_HISTORY,
+                        "device %d has seen another ledger up to entry %llu "
+                        "(its root is not this hub's): ask the auditor",
+                        g->request.device, (unsigned long long)h->size);
+    return e;
+}
+
+/* The request is signed by the key that it brings, or that is known. */
+static enum gb_err
+check_signature(struct gb_ingest *g, const struct gb_container *parts,
+                struct gb_fail *fail)
+{
+    const struct gb_request *r = &g->request;
+    struct gb_public_key key;
+    struct gb_signature sig;
+    bool found;
+    enum gb_err e =
+        gb_state_device(g->reader, r->device, &g->device, &found, fail);
+    if (!e && !r->first && !g->device.enrolled)
+        e = gb_fail_set(fail, GB_E_KEY,
+                        "device %d is not enrolled here: enrol it, and sync "
+                        "again",
+                        r->device);
+    if (e)
+        return e;
+    memcpy(key.bytes, r->first ? r->sign_key : g->device.sign_key, 32);
+    memcpy(sig.bytes, parts->signature.ptr, sizeof sig.bytes);
+    return gb_sshsig_verify(&key, GB_NS_REQUEST, parts->signed_bytes, &sig,
+                            fail);
+}
+
+/* Who asks, in the opened first frame. */
+static enum gb_err
+authenticate(struct gb_ingest *g, struct gb_span container,
+             struct gb_fail *fail)
+{
+    struct gb_container parts;
+    enum gb_err e = gb_request_decode(container, &parts, &g->request, fail);
+    if (!e && memcmp(g->request.site, g->site, sizeof g->request.site))
+        e = gb_fail_set(fail, GB_E_SITE, "this request is for another site");
+    if (!e && g->request.device != g->bundle.device)
+        e = gb_fail_set(fail, GB_E_FORMAT,
+                        "the bundle is of device %d, its request of device %d",
+                        g->bundle.device, g->request.device);
+    return e ? e : check_signature(g, &parts, fail);
+}
+
+/* The first frame: let the device in, or end the bundle. */
+static enum gb_err
+take_request(struct gb_ingest *g, struct gb_span container,
+             struct gb_fail *fail)
+{
+    bool found;
+    struct gb_fail why = {0};
+    enum gb_err e = authenticate(g, container, &why);
+    if (e) {
+        if (e != GB_E_KEY && e != GB_E_DATABASE && e != GB_E_MEMORY)
+            gb_quarantine_keep(g->hub, container, g->bundle.device, &why);
+        return gb_fail_set(fail, e, "%s", why.text);
+    }
+    if (g->request.first)
+        e = g->intake.enrol(g->intake.arg, &g->request, fail);
+    /* only now it may be another size, with the keys in the ledger */
+    if (!e && g->request.first)
+        e = gb_state_refresh(g->reader, fail);
+    if (!e)
+        e = gb_state_device(g->reader, g->request.device, &g->device, &found,
+                            fail);
+    if (!e)
+        e = check_head(g, &g->request.merged, fail);
+    if (!e)
+        e = check_head(g, &g->request.highest, fail);
+    g->asked = !e;
+    return e;
+}
+
+/* ------------------------------------------------------------------ sets -- */
+
+/* Whose clock is it, and how did it come?  A set of another device was brought
+ * along: nothing is known of its clock now. */
+static struct gb_skew
+skew_of(const struct gb_ingest *g, int device)
+{
+    struct gb_skew k = {.stick = true};
+    if (device == g->request.device) {
+        k.clock_ms = g->request.clock_ms;
+        k.stick = g->request.stick || g->file;
+        memcpy(k.boot, g->request.boot, sizeof k.boot);
+    }
+    return k;
+}
+
+/* Errors of the bytes; all others are the hub's own. */
+static bool
+blames_sender(enum gb_err e)
+{
+    return e != GB_E_MEMORY && e != GB_E_DATABASE && e != GB_E_IO &&
+           e != GB_E_BUSY;
+}
+
+static void
+refuse(struct gb_ingest *g, struct gb_span bytes, const struct gb_fail *why)
+{
+    gb_quarantine_keep(g->hub, bytes, g->bundle.device, why);
+    g->refused++;
+    g->why = *why;
+}
+
+static enum gb_err
+take_set(struct gb_ingest *g, struct gb_span container, struct gb_fail *fail)
+{
+    struct gb_container parts;
+    struct gb_set_info info;
+    struct gb_fail why = {0};
+    enum gb_err e = gb_container_split(container, &parts, &why);
+    if (!e)
+        e = gb_set_info(parts.signed_bytes, &info, &why);
+    if (!e)
+        e = gb_office_verify(g->reader, g->site, &parts, &why);
+    if (e && !blames_sender(e))
+        return gb_fail_set(fail, e, "%s", why.text);
+    if (e) {
+        refuse(g, container, &why);
+        return GB_OK;
+    }
+    struct gb_skew skew = skew_of(g, info.device);
+    return hold(g, container, &skew, fail);
+}
+
+/* ---------------------------------------------------------------- frames -- */
+
+static enum gb_err
+take_header(void *arg, const struct gb_bundle *bundle, struct gb_fail *fail)
+{
+    struct gb_ingest *g = arg;
+    g->bundle = *bundle;
+    g->elsewhere = bundle->to != GB_TO_HUB;
+    if (g->elsewhere)
+        return gb_fail_set(fail, GB_E_FORMAT,
+                           "this bundle is for device %d: `gengbu import` it "
+                           "there",
+                           bundle->device);
+    if (memcmp(bundle->site, g->site, sizeof bundle->site))
+        return gb_fail_set(fail, GB_E_SITE, "this bundle is for another site");
+    return GB_OK;
+}
+
+static enum gb_err
+take_frame(void *arg, enum gb_frame type, struct gb_span sealed,
+           struct gb_fail *fail)
+{
+    struct gb_ingest *g = arg;
+    struct gb_fail why = {0};
+    gb_buf_clear(&g->plain);
+    enum gb_err e = gb_unseal(&g->plain, g->receive, sealed, &why);
+    if (e && !blames_sender(e))
+        return gb_fail_set(fail, e, "%s", why.text);
+    if (e && g->asked) {
+        refuse(g, sealed, &why);
+        return GB_OK;
+    }
+    if (e) {
+        gb_quarantine_keep(g->hub, sealed, g->bundle.device, &why);
+        return gb_fail_set(fail, e, "%s", why.text);
+    }
+    if (type == GB_FRAME_REQUEST && !g->asked)
+        return take_request(g, gb_buf_view(&g->plain), fail);
+    if (type == GB_FRAME_SET && g->asked)
+        return take_set(g, gb_buf_view(&g->plain), fail);
+    return gb_fail_set(fail, GB_E_FORMAT,
+                       "a bundle for the hub holds one request, then sets");
+}
+
+void
+gb_ingest_init(struct gb_ingest *g)
+{
+    struct gb_bundle_events on = {take_header, take_frame, g};
+    gb_bundle_in_init(&g->in, &on);
+    gb_buf_init(&g->plain, GB_FRAME_MAX);
+    g->sets = calloc(HELD_SETS, sizeof *g->sets);
+    g->bytes = calloc(HELD_SETS, sizeof *g->bytes);
+}
+
+void
+gb_ingest_release(struct gb_ingest *g)
+{
+    gb_bundle_in_release(&g->in);
+    gb_buf_release(&g->plain);
+    while (g->n)
+        free(g->bytes[--g->n]);
+    free(g->sets);
+    free(g->bytes);
+    g->sets = NULL;
+    g->bytes = NULL;
+    gb_wipe(g->request.secret, sizeof g->request.secret);
+}
+
+enum gb_err
+gb_ingest_feed(struct gb_ingest *g, struct gb_span bytes, struct gb_fail *fail)
+{
+    if (!g->sets || !g->bytes)
+        return gb_fail_set(fail, GB_E_MEMORY, "%s",
+                           gb_err_sentence(GB_E_MEMORY));
+    return gb_bundle_feed(&g->in, bytes, fail);
+}
+
+enum gb_err
+gb_ingest_finish(struct gb_ingest *g, struct gb_fail *fail)
+{
+    enum gb_err e = gb_bundle_finish(&g->in, fail), committed = GB_OK;
+    struct gb_fail why = {0};
+    if (g->asked)
+        committed = hand_on(g, &why);
+    if (committed)
+        return gb_fail_set(fail, committed, "%s", why.text);
+    if (!e && !g->asked)
+        e = gb_fail_set(fail, GB_E_FORMAT, "a bundle without a request");
+    return e;
+}

@@ -1,0 +1,189 @@
+/* intake.c - see intake.h */
+#include "hub/intake.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "engine/tlv.h"
+#include "hub/contact.h"
+#include "hub/waiting.h"
+
+/* ------------------------------------------------------- first contact -- */
+
+/* The ticket is this device's, and nobody else has used it. */
+static enum gb_err
+check_ticket(const struct gb_device *d, const struct gb_request *r,
+             struct gb_fail *fail)
+{
+    struct gb_sha256 sha = gb_sha256(GB_SPAN(r->secret, sizeof r->secret));
+    if (!gb_same_secret(sha.bytes, d->ticket, sizeof sha.bytes))
+        return gb_fail_set(fail, GB_E_TICKET,
+                           "the ticket of device %d is not known here: enrol "
+                           "the handheld anew",
+                           r->device);
+    if (d->enrolled && (memcmp(d->sign_key, r->sign_key, 32) ||
+                        memcmp(d->receive_key, r->receive_key, 32)))
+        return gb_fail_set(fail, GB_E_TICKET,
+                           "this ticket was used by another handheld: enrol "
+                           "this one anew");
+    return GB_OK;
+}
+
+/* Both may be used, and they are two. */
+static enum gb_err
+check_keys(const struct gb_request *r, struct gb_fail *fail)
+{
+    struct gb_public_key sign, receive;
+    memcpy(sign.bytes, r->sign_key, sizeof sign.bytes);
+    memcpy(receive.bytes, r->receive_key, sizeof receive.bytes);
+    enum gb_err e = gb_key_check(&sign, fail);
+    if (!e)
+        e = gb_key_check(&receive, fail);
+    if (!e && gb_key_equal(&sign, &receive))
+        e = gb_fail_set(fail, GB_E_KEY, "one key for two roles");
+    return e ? gb_fail_wrap(fail, "the keys of device %d", r->device) : GB_OK;
+}
+
+/* The keys, into the ledger. */
+static enum gb_err
+put_keys(struct gb_office *o, const struct gb_request *r, struct gb_fail *fail)
+{
+    struct gb_buf payload;
+    struct gb_op op = {.kind = GB_DEVICE};
+    gb_buf_init(&payload, 256);
+    gb_tlv_number(&payload, GB_DEVICE_NUMBER, (uint64_t)r->device);
+    gb_tlv_put(&payload, GB_DEVICE_SIGN_KEY, GB_SPAN(r->sign_key, 32));
+    gb_tlv_put(&payload, GB_DEVICE_RECEIVE_KEY, GB_SPAN(r->receive_key, 32));
+    op.text = gb_buf_view(&payload);
+    enum gb_err e = gb_buf_check(&payload, "an enrolment", fail);
+    if (!e)
+        e = gb_office_own(o, &op, 1, 0, fail);
+    gb_buf_release(&payload);
+    return e;
+}
+
+enum gb_err
+gb_intake_enrol(struct gb_office *o, const struct gb_request *r,
+                struct gb_fail *fail)
+{
+    struct gb_device d;
+    bool found = false;
+    enum gb_err e = gb_office_lock(o, fail);
+    if (e)
+        return e;
+    e = gb_state_device(o->state, r->device, &d, &found, fail);
+    if (!e && !found)
+        e = gb_fail_set(fail, GB_E_TICKET,
+                        "device %d was never enrolled here: `gengbu-hub "
+                        "enrol` makes its ticket",
+                        r->device);
+    if (!e)
+        e = check_ticket(&d, r, fail);
+    if (!e && !d.enrolled) {
+        e = check_keys(r, fail);
+        if (!e)
+            e = put_keys(o, r, fail);
+    }
+    gb_office_unlock(o);
+    return e;
+}
+
+/* -------------------------------------------------------------- delivery -- */
+
+/* All sets in one array, as a batch wants them. */
+static enum gb_err
+gather(struct gb_delivery *const *list, size_t n, struct gb_arriving **out,
+       size_t *count, struct gb_fail *fail)
+{
+    *count = 0;
+    for (size_t i = 0; i < n; i++)
+        *count += list[i]->n;
+    *out = calloc(*count + 1, sizeof **out);
+    if (!*out)
+        return gb_fail_set(fail, GB_E_MEMORY, "%s",
+                           gb_err_sentence(GB_E_MEMORY));
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (list[i]->n)
+            memcpy(*out + at, list[i]->sets, list[i]->n * sizeof **out);
+        at += list[i]->n;
+    }
+    return GB_OK;
+}
+
+/* What became of each, back to where it came from. */
+static void
+scatter(struct gb_delivery *const *list, size_t n, struct gb_arriving *sets)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (list[i]->n)
+            memcpy(list[i]->sets, sets, list[i]->n * sizeof *sets);
+        sets += list[i]->n;
+    }
+}
+
+/* Keep what waits, and try again what waited. */
+static enum gb_err
+follow_up(struct gb_office *o, const struct gb_arriving *sets, size_t n,
+          struct gb_fail *fail)
+{
+    enum gb_err e = GB_OK;
+    bool taken = false;
+    unsigned more = 0;
+    for (size_t i = 0; i < n && !e; i++) {
+        taken |= sets[i].outcome == GB_TAKEN;
+        if (sets[i].outcome == GB_WAITING)
+            e = gb_waiting_keep(o, &sets[i], fail);
+    }
+    return e || !taken ? e : gb_waiting_retry(o, &more, fail);
+}
+
+enum gb_err
+gb_intake_deliver(struct gb_office *o, struct gb_delivery *const *deliveries,
+                  size_t n, struct gb_fail *fail)
+{
+    struct gb_arriving *sets = NULL;
+    size_t count;
+    int64_t now_ms = 0;
+    enum gb_err e = gather(deliveries, n, &sets, &count, fail);
+    if (e)
+        return e;
+    e = gb_office_lock(o, fail);
+    if (e)
+        goto out;
+    e = gb_office_now(o, &now_ms, fail);
+    if (!e && count)
+        e = gb_office_commit(o, sets, count, fail);
+    if (!e)
+        e = follow_up(o, sets, count, fail);
+    for (size_t i = 0; i < n && !e; i++) {
+        deliveries[i]->now_ms = now_ms;
+        e = gb_contact_note(o->state, deliveries[i]->request, now_ms, fail);
+    }
+    if (!e)
+        scatter(deliveries, n, sets);
+    gb_office_unlock(o);
+out:
+    free(sets);
+    return e;
+}
+
+/* ---------------------------------------------------------------- direct -- */
+
+static enum gb_err
+enrol_now(void *arg, const struct gb_request *request, struct gb_fail *fail)
+{
+    return gb_intake_enrol(arg, request, fail);
+}
+
+static enum gb_err
+deliver_now(void *arg, struct gb_delivery *delivery, struct gb_fail *fail)
+{
+    return gb_intake_deliver(arg, &delivery, 1, fail);
+}
+
+struct gb_intake
+gb_intake_direct(struct gb_office *o)
+{
+    return (struct gb_intake){enrol_now, deliver_now, o};
+}

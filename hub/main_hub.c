@@ -1,0 +1,67 @@
+/* main_hub.c - gengbu-hub: the office's server and its commands */
+#include "engine/digest.h"
+#include "hub/cmd.h"
+#include "hub/serve.h"
+
+#ifndef GB_VERSION
+#define GB_VERSION "0.1.0"
+#endif
+
+static const struct gb_option init_options[] = {
+    {"site", 0, "NAME", "the site's name (needed)"},
+    {"admin", 0, "NAME", "the first supervisor (needed)"},
+    {"schema", 0, "DIR", "records and rules; the installed ones if not given"},
+    {"timezone", 0, "TZ", "of the site, Asia/Shanghai if not given"},
+    {0}};
+
+static const struct gb_option enrol_options[] = {
+    {"name", 0, "NAME", "of the handheld (needed)"},
+    {"level", 0, "N", "its authority: 1 staff (the default), 2 supervisor"},
+    {"set", 0, "NAME=VALUE...", "an attribute, such as area=A3"},
+    {"out", 0, "TICKET", "the ticket's file; ticket-N.json if not given"},
+    {"url", 0, "URL",
+     "the hub's address; where it was last served if not "
+     "given"},
+    {"quiet", 'q', NULL, "print no QR code"},
+    {0}};
+
+static const struct gb_option serve_options[] = {
+    {"listen", 0, "ADDR:PORT",
+     GB_SERVE_LISTEN " if not given; port 0: any free one"},
+    {0}};
+
+static const struct gb_option export_options[] = {
+    {"device", 0, "N", "the handheld that it is for (needed)"},
+    {"to", 0, "DIR", "where the file goes, a stick perhaps (needed)"},
+    {0}};
+
+static const struct gb_option json_options[] = {GB_OPTION_JSON, {0}};
+
+static const struct gb_command commands[] = {
+    {"init", "HUB --site NAME --admin NAME", "make a new hub", init_options, 1,
+     1, gb_cmd_init},
+    {"load", "HUB TABLE FILE.csv", "take in reference data, or its changes",
+     NULL, 3, 3, gb_cmd_load},
+    {"enrol", "HUB --name NAME", "make the ticket of one more handheld",
+     enrol_options, 1, 1, gb_cmd_enrol},
+    {"serve", "HUB", "serve handhelds on the office network", serve_options, 1,
+     1, gb_cmd_serve},
+    {"import", "HUB PATH...", "take in what handhelds exported", NULL, 2, -1,
+     gb_cmd_import},
+    {"export", "HUB --device N --to DIR", "write what a handheld lacks",
+     export_options, 1, 1, gb_cmd_export},
+    {0}};
+
+static const struct gb_program program = {
+    "gengbu-hub", GB_VERSION, "the office hub of handhelds that work offline",
+    commands};
+
+int
+main(int argc, char **argv)
+{
+    struct gb_fail fail = {0};
+    (void)json_options;
+    if (gb_crypto_init(&fail))
+        return gb_report(program.name, &fail);
+    return gb_cmd_main(&program, argc, argv);
+}

@@ -1,0 +1,126 @@
+/* quarantine.c - see quarantine.h */
+#include "hub/quarantine.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* "HUB/quarantine/NAME" */
+static void
+path_of(char out[GB_FILE_PATH_MAX], const char *hub, const char *name)
+{
+    snprintf(out, GB_FILE_PATH_MAX, "%.3000s/quarantine/%s", hub, name);
+}
+
+/* Whether one more of this size may be kept. */
+static bool
+has_room(const char *hub, size_t size)
+{
+    char path[GB_FILE_PATH_MAX];
+    struct gb_names names = {0};
+    struct gb_fail ignored = {0};
+    struct stat st;
+    int64_t bytes = (int64_t)size;
+    path_of(path, hub, "");
+    bool good = !gb_file_list(path, &names, &ignored) &&
+                names.count < 2 * GB_QUARANTINE_FILES;
+    for (size_t i = 0; i < names.count && good; i++) {
+        path_of(path, hub, names.list[i]);
+        bytes += stat(path, &st) ? 0 : st.st_size;
+    }
+    gb_names_release(&names);
+    return good && bytes <= GB_QUARANTINE_BYTES;
+}
+
+/* One more that is not kept. */
+static void
+count_one(const char *hub)
+{
+    char path[GB_FILE_PATH_MAX];
+    path_of(path, hub, "more");
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return;
+    while (write(fd, ".", 1) < 0 && errno == EINTR)
+        continue;
+    close(fd);
+}
+
+void
+gb_quarantine_keep(const char *hub, struct gb_span bytes, int device,
+                   const struct gb_fail *why)
+{
+    char id[GB_QUARANTINE_ID], name[32], path[GB_FILE_PATH_MAX];
+    struct gb_fail ignored = {0};
+    struct gb_buf line;
+    struct gb_sha256 sha = gb_sha256(bytes);
+    gb_hex_encode(id, sha.bytes, 8);
+    snprintf(name, sizeof name, "%s.txt", id);
+    path_of(path, hub, name);
+    if (!access(path, F_OK))
+        return;
+    if (!has_room(hub, bytes.len)) {
+        count_one(hub);
+        return;
+    }
+    gb_buf_init(&line, sizeof why->text + 128);
+    gb_buf_printf(&line, "from device %d: %s: %s\n", device,
+                  gb_err_name(why->code), why->text);
+    snprintf(name, sizeof name, "%s.bin", id);
+    char bin[GB_FILE_PATH_MAX];
+    path_of(bin, hub, name);
+    if (!gb_file_write(bin, bytes, 0600, &ignored))
+        gb_file_write(path, gb_buf_view(&line), 0600, &ignored);
+    gb_buf_release(&line);
+}
+
+/* What is known of ID.txt; false when it is none. */
+static bool
+read_entry(const char *hub, const char *name, struct gb_quarantine_entry *e)
+{
+    char path[GB_FILE_PATH_MAX], bin[32];
+    struct stat st;
+    struct gb_buf line;
+    struct gb_fail ignored = {0};
+    size_t n = strlen(name);
+    if (n != GB_QUARANTINE_ID + 3 || strcmp(name + n - 4, ".txt"))
+        return false;
+    *e = (struct gb_quarantine_entry){0};
+    memcpy(e->id, name, GB_QUARANTINE_ID - 1);
+    snprintf(bin, sizeof bin, "%s.bin", e->id);
+    path_of(path, hub, bin);
+    if (stat(path, &st))
+        return false;
+    e->bytes = (uint64_t)st.st_size;
+    e->ms = (int64_t)st.st_mtim.tv_sec * 1000;
+    gb_buf_init(&line, sizeof e->why - 1);
+    path_of(path, hub, name);
+    bool good = !gb_file_read(path, &line, &ignored);
+    if (good && line.len)
+        memcpy(e->why, line.ptr, line.len);
+    e->why[strcspn(e->why, "\n")] = 0;
+    gb_buf_release(&line);
+    return good;
+}
+
+enum gb_err
+gb_quarantine_list(const char *hub, gb_quarantine_fn *fn, void *context,
+                   uint64_t *more, struct gb_fail *fail)
+{
+    char path[GB_FILE_PATH_MAX];
+    struct gb_names names = {0};
+    struct gb_quarantine_entry entry;
+    struct stat st;
+    path_of(path, hub, "more");
+    *more = stat(path, &st) ? 0 : (uint64_t)st.st_size;
+    path_of(path, hub, "");
+    enum gb_err e = gb_file_list(path, &names, fail);
+    for (size_t i = 0; i < names.count && !e; i++)
+        if (read_entry(hub, names.list[i], &entry))
+            e = fn(context, &entry, fail);
+    gb_names_release(&names);
+    return e;
+}

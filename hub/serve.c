@@ -1,0 +1,323 @@
+/* serve.c - see serve.h */
+#include "hub/serve.h"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "hub/answer.h"
+#include "hub/clerk.h"
+#include "hub/http.h"
+#include "hub/ingest.h"
+#include "hub/readers.h"
+#include "hub/spool.h"
+
+#define PIECE (256u * 1024) /* of a reply */
+
+struct gb_server {
+    struct gb_office *office;
+    struct gb_clerk *clerk;
+    struct gb_readers readers;
+    struct gb_http_server *http;
+    struct gb_http_route routes[3];
+    char url[128];
+    char page[512]; /* of GET / */
+    gb_serve_log *log;
+    void *context;
+};
+
+/* One POST. */
+struct sync {
+    struct gb_server *server;
+    char peer[64];
+    struct gb_ingest in;
+    struct gb_spool reply;
+    struct gb_fail fail; /* the first; code GB_OK while all is well */
+};
+
+/* ------------------------------------------------------------------ words --
+ */
+
+/* HTTP's word for an error (docs/PROTOCOL.md). */
+static int
+status_of(enum gb_err e)
+{
+    switch (e) {
+    case GB_E_FORMAT:
+    case GB_E_VERSION:
+    case GB_E_SITE:
+    case GB_E_TYPE:
+    case GB_E_VALUE:
+        return 400;
+    case GB_E_TICKET:
+    case GB_E_KEY:
+    case GB_E_SIGNATURE:
+        return 403;
+    case GB_E_HISTORY:
+    case GB_E_FORK:
+        return 409;
+    case GB_E_LIMIT:
+        return 413;
+    case GB_E_CLOCK:
+    case GB_E_BUSY:
+    case GB_E_MEMORY:
+        return 503;
+    default:
+        return 500;
+    }
+}
+
+/* One line about a sync for whoever runs the server. */
+static void
+tell(const struct sync *s, uint64_t to)
+{
+    char line[900];
+    const struct gb_ingest *in = &s->in;
+    int n = snprintf(line, sizeof line, "%s device %d: ", s->peer,
+                     in->bundle.device);
+    size_t at = (size_t)n, left = sizeof line - at;
+    if (s->fail.code)
+        snprintf(line + at, left, "%s: %s (%u taken)",
+                 gb_err_name(s->fail.code), s->fail.text, in->taken);
+    else
+        snprintf(line + at, left,
+                 "%u new, %u known, %u waiting, %u refused; has %llu of the "
+                 "ledger, gets up to %llu in %llu bytes%s%s",
+                 in->taken, in->known, in->waiting, in->refused,
+                 (unsigned long long)in->request.merged.size,
+                 (unsigned long long)to, (unsigned long long)s->reply.len,
+                 in->why.code ? "; " : "", in->why.code ? in->why.text : "");
+    s->server->log(s->server->context, line);
+}
+
+/* ------------------------------------------------------------------- sync --
+ */
+
+static void *
+begin(void *arg, const struct gb_http_request *request,
+      struct gb_http_reply *refusal)
+{
+    struct gb_server *server = arg;
+    struct gb_state *reader = NULL;
+    struct sync *s = calloc(1, sizeof *s);
+    if (!s) {
+        refusal->status = 503;
+        return NULL;
+    }
+    s->server = server;
+    snprintf(s->peer, sizeof s->peer, "%s", request->peer);
+    gb_spool_init(&s->reply, server->office->path, GB_SERVE_REPLY_MEMORY);
+    gb_readers_take(&server->readers, &reader, &s->fail);
+    s->in.hub = server->office->path;
+    s->in.site = server->office->site;
+    s->in.receive = &server->office->keys.receive;
+    s->in.reader = reader;
+    s->in.intake = gb_clerk_intake(server->clerk);
+    gb_ingest_init(&s->in);
+    gb_clerk_enter(server->clerk);
+    return s;
+}
+
+static void
+data(void *context, struct gb_span bytes)
+{
+    struct sync *s = context;
+    if (!s->fail.code)
+        gb_ingest_feed(&s->in, bytes, &s->fail);
+}
+
+/* The delta, into the spool. */
+static enum gb_err
+make_answer(struct sync *s, uint64_t *to, struct gb_fail *fail)
+{
+    const struct gb_request *r = &s->in.request;
+    struct gb_answer a = {.ask = {.device = r->device,
+                                  .from = r->merged.size,
+                                  .highest = r->highest.size,
+                                  .schema = r->schema,
+                                  .clock_ms = s->in.now_ms},
+                          .key = &s->server->office->keys.hub,
+                          .write = gb_spool_add,
+                          .arg = &s->reply};
+    enum gb_err e = gb_answer_make(s->in.reader, &a, fail);
+    *to = a.to;
+    return e;
+}
+
+/* What is left to hand over, even of a bundle that was refused half way. */
+static void
+finish(struct sync *s)
+{
+    struct gb_fail why = {0};
+    if (s->in.reader && gb_ingest_finish(&s->in, &why) && !s->fail.code)
+        s->fail = why;
+    gb_clerk_leave(s->server->clerk);
+}
+
+static enum gb_err
+next(void *context, struct gb_buf *piece)
+{
+    struct sync *s = context;
+    struct gb_fail ignored = {0};
+    return gb_spool_next(&s->reply, PIECE, piece, &ignored);
+}
+
+static void
+end(void *context, struct gb_http_reply *reply)
+{
+    struct sync *s = context;
+    uint64_t to = 0;
+    finish(s);
+    if (!s->fail.code)
+        make_answer(s, &to, &s->fail);
+    tell(s, to);
+    if (s->fail.code) {
+        reply->status = status_of(s->fail.code);
+        gb_buf_init(&reply->body, 1024);
+        gb_buf_printf(&reply->body, "%s: %s\n", gb_err_name(s->fail.code),
+                      s->fail.text);
+        return;
+    }
+    reply->type = "application/octet-stream";
+    reply->next = next;
+}
+
+static void
+abort_sync(void *context)
+{
+    struct sync *s = context;
+    finish(s);
+    if (!s->fail.code)
+        gb_fail_set(&s->fail, GB_E_NETWORK, "the connection broke");
+    tell(s, 0);
+}
+
+static void
+close_sync(void *context)
+{
+    struct sync *s = context;
+    gb_readers_give(&s->server->readers, s->in.reader);
+    gb_ingest_release(&s->in);
+    gb_spool_release(&s->reply);
+    free(s);
+}
+
+static const struct gb_http_handler sync_handler = {begin, data, end,
+                                                    abort_sync, close_sync};
+
+/* ------------------------------------------------------------------- page --
+ */
+
+static void *
+begin_page(void *arg, const struct gb_http_request *request,
+           struct gb_http_reply *refusal)
+{
+    (void)request;
+    (void)refusal;
+    return arg;
+}
+
+static void
+end_page(void *context, struct gb_http_reply *reply)
+{
+    struct gb_server *s = context;
+    gb_buf_init(&reply->body, sizeof s->page);
+    gb_buf_text(&reply->body, s->page);
+}
+
+static const struct gb_http_handler page_handler = {.begin = begin_page,
+                                                    .end = end_page};
+
+/* --------------------------------------------------------------- address -- */
+
+/* "0.0.0.0" and "[::]" are no address to go to: take the first IPv4 address
+ * of this machine that is not loopback, if it has one. */
+static void
+choose_url(struct gb_server *s)
+{
+    struct ifaddrs *list = NULL;
+    char host[INET_ADDRSTRLEN];
+    const char *url = gb_http_url(s->http);
+    snprintf(s->url, sizeof s->url, "%s", url);
+    if (!strstr(url, "//0.0.0.0:") && !strstr(url, "//[::]:"))
+        return;
+    if (getifaddrs(&list))
+        return;
+    for (struct ifaddrs *i = list; i; i = i->ifa_next) {
+        if (!i->ifa_addr || i->ifa_addr->sa_family != AF_INET ||
+            i->ifa_flags & IFF_LOOPBACK || !(i->ifa_flags & IFF_UP))
+            continue;
+        struct sockaddr_in in;
+        memcpy(&in, i->ifa_addr, sizeof in);
+        if (!inet_ntop(AF_INET, &in.sin_addr, host, sizeof host))
+            continue;
+        snprintf(s->url, sizeof s->url, "http://%s:%d", host,
+                 gb_http_port(s->http));
+        break;
+    }
+    freeifaddrs(list);
+}
+
+/* ----------------------------------------------------------- start, stop -- */
+
+static void
+write_page(struct gb_server *s)
+{
+    char print[GB_FINGERPRINT_SIZE];
+    gb_key_fingerprint(print, &s->office->keys.ledger.public_key);
+    snprintf(s->page, sizeof s->page, "%s\nGengbu hub; its ledger key is %s\n",
+             gb_state_site(s->office->state)->name, print);
+}
+
+enum gb_err
+gb_serve_start(struct gb_office *o, const char *listen, gb_serve_log *log,
+               void *context, struct gb_server **out, struct gb_fail *fail)
+{
+    char path[GB_FILE_PATH_MAX];
+    *out = NULL;
+    struct gb_server *s = calloc(1, sizeof *s);
+    if (!s)
+        return gb_fail_set(fail, GB_E_MEMORY, "%s",
+                           gb_err_sentence(GB_E_MEMORY));
+    s->office = o;
+    s->log = log;
+    s->context = context;
+    gb_office_path(o, "hub.db", path);
+    gb_readers_init(&s->readers, path, o->site);
+    write_page(s);
+    s->routes[0] = (struct gb_http_route){"POST", GB_SERVE_PATH,
+                                          GB_SERVE_BODY_MAX, &sync_handler, s};
+    s->routes[1] = (struct gb_http_route){"GET", "/", 0, &page_handler, s};
+    struct gb_http_config config = {.listen = listen, .routes = s->routes};
+    enum gb_err e = gb_clerk_start(o, &s->clerk, fail);
+    if (!e)
+        e = gb_http_start(&config, &s->http, fail);
+    if (e) {
+        gb_serve_stop(s);
+        return e;
+    }
+    choose_url(s);
+    *out = s;
+    return GB_OK;
+}
+
+const char *
+gb_serve_url(const struct gb_server *s)
+{
+    return s->url;
+}
+
+void
+gb_serve_stop(struct gb_server *s)
+{
+    if (!s)
+        return;
+    gb_http_stop(s->http, GB_SERVE_GRACE_MS);
+    gb_clerk_stop(s->clerk);
+    gb_readers_release(&s->readers);
+    free(s);
+}

@@ -1,0 +1,366 @@
+/* hub_audit_forgery.c - hub/audit.h: what somebody who has the ledger's key
+ * may do to a commit, and sign it again. */
+#include "hub_audit_fixture.h"
+
+/* What is done to a commit. */
+typedef void forge_fn(struct forgery *f);
+
+static void
+swap_sets(struct forgery *f)
+{
+    static const char *const ends[][2] = {{"-2-2.gbcs", "-1-4.gbcs"},
+                                          {"-2-2.gbcs.sig", "-1-4.gbcs.sig"}};
+    for (size_t i = 0; i < 2; i++) {
+        size_t a = forge_find(f, ends[i][0]), b = forge_find(f, ends[i][1]);
+        struct gb_buf t = f->bytes[a];
+        f->bytes[a] = f->bytes[b];
+        f->bytes[b] = t;
+    }
+}
+
+static void
+drop_set(struct forgery *f)
+{
+    forge_drop(f, forge_find(f, "-2-2.gbcs"));
+}
+
+static void
+drop_signature(struct forgery *f)
+{
+    forge_drop(f, forge_find(f, "-1-4.gbcs.sig"));
+}
+
+static void
+drop_batch(struct forgery *f)
+{
+    forge_drop(f, forge_find(f, ".batch"));
+}
+
+/* The second line and its files are gone, the message says so. */
+static void
+drop_line(struct forgery *f)
+{
+    size_t i = forge_find(f, ".batch");
+    uint8_t *end = memchr(f->bytes[i].ptr, '\n', f->bytes[i].len);
+    f->bytes[i].len = (size_t)(end - f->bytes[i].ptr) + 1;
+    forge_drop(f, forge_find(f, "-1-4.gbcs"));
+    forge_drop(f, forge_find(f, "-1-4.gbcs.sig"));
+    char *at = strstr(f->message, "..12");
+    memcpy(at, "..11", 4);
+    at = strstr(f->message, " 12 ");
+    memcpy(at, " 11 ", 4);
+}
+
+static void
+half_a_line(struct forgery *f)
+{
+    f->bytes[forge_find(f, ".batch")].len--;
+}
+
+static void
+two_lines_more(struct forgery *f)
+{
+    gb_buf_text(&f->bytes[forge_find(f, ".batch")], "\n\n");
+}
+
+static void
+rename_set(struct forgery *f)
+{
+    size_t i = forge_find(f, "-2-2.gbcs");
+    memcpy(strstr(f->paths[i], "-2-2"), "-2-3", 4);
+}
+
+static void
+older_set(struct forgery *f)
+{
+    forge_add(f, "2026/11/23/000000006-1-1.gbcs", gb_span_text("x"));
+}
+
+static void
+older_batch(struct forgery *f)
+{
+    forge_add(f, "2026/11/23/000000006.batch", gb_span_text("x"));
+}
+
+static void
+later_set(struct forgery *f)
+{
+    forge_add(f, "2026/11/23/000000099-1-1.gbcs", gb_span_text("x"));
+}
+
+static void
+another_batch(struct forgery *f)
+{
+    forge_add(f, "2026/11/24/000000011.batch", gb_span_text("x"));
+}
+
+static void
+odd_name(struct forgery *f)
+{
+    forge_add(f, "2026/notes", gb_span_text("x"));
+}
+
+static void
+extra_file(struct forgery *f)
+{
+    forge_add(f, "signers/friends", gb_span_text("x"));
+}
+
+static void
+other_signers(struct forgery *f)
+{
+    forge_add(f, GB_SIGNERS_CHANGESETS, gb_span_text("x\n"));
+}
+
+static void
+other_schema(struct forgery *f)
+{
+    forge_add(f, "schema/0001/w.sql", gb_span_text("-- nothing\n"));
+}
+
+static void
+other_attributes(struct forgery *f)
+{
+    forge_add(f, ".gitattributes", gb_span_text("* text\n"));
+}
+
+static void
+other_key(struct forgery *f)
+{
+    gb_sign_key_generate(&f->key);
+}
+
+static void
+other_time(struct forgery *f)
+{
+    f->time_s++;
+}
+
+static void
+other_day(struct forgery *f)
+{
+    f->time_s += 86400;
+}
+
+static void
+other_site(struct forgery *f)
+{
+    snprintf(f->site, sizeof f->site, "other");
+}
+
+static void
+other_words(struct forgery *f)
+{
+    snprintf(f->message, sizeof f->message, "batch 11..12\n");
+}
+
+static void
+other_epoch(struct forgery *f)
+{
+    *strstr(f->message, "Head: 1") = 'h';
+}
+
+static void
+other_root(struct forgery *f)
+{
+    char *at = f->message + strlen(f->message) - 2;
+    *at = *at == '0' ? '1' : '0';
+}
+
+static void
+hole(struct forgery *f)
+{
+    memcpy(strstr(f->message, "11.."), "12..", 4);
+}
+
+static void
+bytes_at_the_end(struct forgery *f)
+{
+    gb_buf_text(&f->bytes[forge_find(f, "-2-2.gbcs")], "x");
+}
+
+static void
+lf_behind_signature(struct forgery *f)
+{
+    gb_buf_text(&f->bytes[forge_find(f, "-1-4.gbcs.sig")], "\n");
+}
+
+static void
+empty_set(struct forgery *f)
+{
+    f->bytes[forge_find(f, "-1-4.gbcs")].len = 0;
+}
+
+/* Put a number in place of field `n` of the first line. */
+static void
+line_field(struct forgery *f, int n, const char *text)
+{
+    struct gb_buf *b = &f->bytes[forge_find(f, ".batch")], line;
+    size_t at = 0, end;
+    gb_buf_init(&line, 1 << 20);
+    for (; n; at++)
+        n -= b->ptr[at] == ' ';
+    for (end = at; b->ptr[end] != ' '; end++)
+        ;
+    gb_buf_add(&line, b->ptr, at);
+    gb_buf_text(&line, text);
+    gb_buf_add(&line, b->ptr + end, b->len - end);
+    gb_buf_release(b);
+    *b = line;
+}
+
+static void
+received_before_1970(struct forgery *f)
+{
+    line_field(f, 4, "-5");
+}
+
+static void
+received_after_9999(struct forgery *f)
+{
+    line_field(f, 4, "9223372036854775807");
+}
+
+static void
+huge_adjustment(struct forgery *f)
+{
+    line_field(f, 5, "9223372036854775807");
+}
+
+static void
+many_adjustments(struct forgery *f)
+{
+    line_field(f, 5, "0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0");
+}
+
+static void
+huge_position(struct forgery *f)
+{
+    line_field(f, 0, "999999999999999999");
+}
+
+/* Write over the end of the first line's verdict. */
+static void
+verdict(struct forgery *f, const char *is, const char *shall)
+{
+    struct gb_buf *b = &f->bytes[forge_find(f, ".batch")], line;
+    uint8_t *at = memmem(b->ptr, b->len, is, strlen(is));
+    assert_non_null(at);
+    gb_buf_init(&line, 1 << 20);
+    gb_buf_add(&line, b->ptr, (size_t)(at - b->ptr));
+    gb_buf_text(&line, shall);
+    at += strlen(is);
+    gb_buf_add(&line, at, (size_t)(b->ptr + b->len - at));
+    gb_buf_release(b);
+    *b = line;
+}
+
+static void
+not_quarantined(struct forgery *f)
+{
+    verdict(f, " 0=RANGE", "");
+}
+
+static void
+quarantined_otherwise(struct forgery *f)
+{
+    verdict(f, "0=RANGE", "0=EXISTS");
+}
+
+static void
+no_fork(struct forgery *f)
+{
+    verdict(f, "fork", "applied");
+}
+
+static void
+fork_held(struct forgery *f)
+{
+    verdict(f, "fork", "held:BASE");
+}
+
+static void
+called_a_fork(struct forgery *f)
+{
+    verdict(f, "held:SCHEMA", "fork");
+}
+
+static void
+held_otherwise(struct forgery *f)
+{
+    verdict(f, "held:SCHEMA", "held:MALFORMED");
+}
+
+static const struct {
+    const char *what;
+    forge_fn *fn;
+    uint64_t at; /* where that must be found */
+    size_t back; /* the commit: so many before the last */
+} forgeries[] = {
+    {"two sets swapped", swap_sets, 11, 0},
+    {"a set gone", drop_set, 11, 0},
+    {"a signature gone", drop_signature, 12, 0},
+    {"no batch", drop_batch, 11, 0},
+    {"a line gone, with its files", drop_line, 11, 0},
+    {"half a line", half_a_line, 11, 0},
+    {"empty lines", two_lines_more, 11, 0},
+    {"a set renamed", rename_set, 11, 0},
+    {"an old set written over", older_set, 6, 0},
+    {"an old batch written over", older_batch, 6, 0},
+    {"a set too many", later_set, 11, 0},
+    {"a batch too many", another_batch, 11, 0},
+    {"an odd name", odd_name, 11, 0},
+    {"a file too many", extra_file, 11, 0},
+    {"other signers", other_signers, 11, 0},
+    {"another schema", other_schema, 11, 0},
+    {"other attributes", other_attributes, 11, 0},
+    {"signed by another key", other_key, 11, 0},
+    {"a second later", other_time, 11, 0},
+    {"a day later", other_day, 11, 0},
+    {"another site", other_site, 11, 0},
+    {"no tree head", other_words, 11, 0},
+    {"no tree head for us", other_epoch, 11, 0},
+    {"another root", other_root, 11, 0},
+    {"a hole", hole, 11, 0},
+    {"bytes behind a set", bytes_at_the_end, 11, 0},
+    {"a line behind a signature", lf_behind_signature, 12, 0},
+    {"an empty set", empty_set, 12, 0},
+    {"before 1970", received_before_1970, 11, 0},
+    {"after 9999", received_after_9999, 11, 0},
+    {"a huge adjustment", huge_adjustment, 11, 0},
+    {"many adjustments", many_adjustments, 11, 0},
+    {"a huge position", huge_position, 11, 0},
+    {"not quarantined", not_quarantined, 8, 3},
+    {"quarantined otherwise", quarantined_otherwise, 8, 3},
+    {"no fork", no_fork, 9, 2},
+    {"a fork that is held", fork_held, 9, 2},
+    {"called a fork", called_a_fork, 10, 1},
+    {"held otherwise", held_otherwise, 10, 1},
+};
+
+static void
+any_forgery(void **state)
+{
+    struct world *w = *state;
+    struct gb_audit_plan plan = {.ledger = w->forged};
+    for (size_t i = 0; i < sizeof forgeries / sizeof *forgeries; i++) {
+        struct forgery f;
+        size_t n = COMMITS - 1 - forgeries[i].back;
+        forge_begin(w, &f, n);
+        forge_copy(w, n);
+        forgeries[i].fn(&f);
+        forge_commit(w, &f);
+        expect_wrong(&plan, forgeries[i].at, forgeries[i].at,
+                     forgeries[i].what);
+        forge_end(&f);
+    }
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(any_forgery, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
