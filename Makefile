@@ -20,7 +20,8 @@ STRICT := -std=c11 -D_GNU_SOURCE $(WARN) -I.
 INSTRUMENT := $(if $(COVER),--coverage) $(if $(SAN),-fsanitize=$(SAN) \
     -fno-sanitize-recover=all -fno-omit-frame-pointer \
     -Wno-format-truncation -Wno-maybe-uninitialized)
-COMPILE = $(CC) $(STRICT) -fPIC -MMD -MP $(CPPFLAGS) $(LIB_CFLAGS) $(CFLAGS) \
+COMPILE = $(CC) $(STRICT) -fPIC -MMD -MP $(CPPFLAGS) $(LIB_CFLAGS) $(HAVE) \
+    $(CFLAGS) \
     $(INSTRUMENT)
 LINK = $(CC) $(CFLAGS) $(INSTRUMENT) $(LDFLAGS) -Wl,--as-needed
 
@@ -30,6 +31,10 @@ ENGINE_PKGS := sqlite3 libsodium zlib jansson
 PKGS := $(ENGINE_PKGS) libcurl libgit2 libmicrohttpd libqrencode
 ask = $(eval $(1) := $$(shell pkg-config $(2)))$($(1))
 LIB_CFLAGS = $(call ask,LIB_CFLAGS,--cflags $(PKGS) cmocka)
+# An option of libgit2 that came with a security update of Debian 12.
+HAVE = $(eval HAVE := $$(shell grep -qs GIT_OPT_SET_PACK_MAX_OBJECT_SIZE \
+    `pkg-config --variable=includedir libgit2`/git2/common.h && \
+    echo -DGB_HAVE_PACK_MAX_OBJECT_SIZE))$(HAVE)
 ENGINE_LIBS = $(call ask,ENGINE_LIBS,--libs $(ENGINE_PKGS))
 LIBS = $(call ask,LIBS,--libs $(PKGS))
 TEST_LIBS = $(call ask,TEST_LIBS,--libs cmocka $(PKGS))

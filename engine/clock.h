@@ -57,8 +57,8 @@ struct gb_skew {
 };
 /*
  * clock_adjust_ms of one boot of a set, `last_ms` being the time of the boot's
- * last operation: 0 while the skew is within GB_CLOCK_TRUST_MS; by stick, and for
- * earlier boots, only if that time lies after `received` or before the base
+ * last operation: 0 while the skew is within GB_CLOCK_TRUST_MS; by stick, and
+ * for earlier boots, only if that time lies after `received` or before the base
  * was received.
  */
 int64_t gb_clock_adjust(const struct gb_skew *k, const struct gb_boot *boot,

@@ -29,7 +29,8 @@ enum gb_code
 gb_code_parse(struct gb_span name)
 {
     int c = 0;
-    while (c < GB_CODE_COUNT && !gb_span_equal(name, gb_span_text(codes[c].name)))
+    while (c < GB_CODE_COUNT &&
+           !gb_span_equal(name, gb_span_text(codes[c].name)))
         c++;
     return (enum gb_code)c;
 }

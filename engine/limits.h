@@ -7,22 +7,22 @@
 
 #include <assert.h>
 
-#define GB_DEVICE_MAX 8191          /* device numbers 1..8191, hub 0 */
-#define GB_COUNTER_BITS 40          /* record id = device << 40 | counter */
-#define GB_TABLES_MAX 200           /* tables of a schema */
-#define GB_COLUMNS_MAX 60           /* columns of a table beside the id */
-#define GB_SCHEMA_MAX (512 * 1024)  /* bytes of a schema's text */
-#define GB_NAME_MAX 63              /* bytes of a table or column name */
+#define GB_DEVICE_MAX 8191         /* device numbers 1..8191, hub 0 */
+#define GB_COUNTER_BITS 40         /* record id = device << 40 | counter */
+#define GB_TABLES_MAX 200          /* tables of a schema */
+#define GB_COLUMNS_MAX 60          /* columns of a table beside the id */
+#define GB_SCHEMA_MAX (512 * 1024) /* bytes of a schema's text */
+#define GB_NAME_MAX 63             /* bytes of a table or column name */
 
-#define GB_SET_MAX (1024 * 1024)    /* bytes of a container, all parts */
-#define GB_BODY_MAX (960 * 1024)    /* bytes of its sections, inflated */
-#define GB_SET_OPS_MAX 65536        /* operations of a set */
-#define GB_TEXT_MAX (256 * 1024)    /* bytes of one value */
-#define GB_BOOTS_MAX 1024           /* boots that one set may span */
-#define GB_NAMES_MAX 4096           /* operations that one operation names */
+#define GB_SET_MAX (1024 * 1024) /* bytes of a container, all parts */
+#define GB_BODY_MAX (960 * 1024) /* bytes of its sections, inflated */
+#define GB_SET_OPS_MAX 65536     /* operations of a set */
+#define GB_TEXT_MAX (256 * 1024) /* bytes of one value */
+#define GB_BOOTS_MAX 1024        /* boots that one set may span */
+#define GB_NAMES_MAX 4096        /* operations that one operation names */
 #define GB_ARENA_MAX (64u * 1024 * 1024) /* decoded set, with its columns */
 
-#define GB_CLOCK_TRUST_MS 120000    /* skew that is not adjusted */
+#define GB_CLOCK_TRUST_MS 120000 /* skew that is not adjusted */
 
 /* Raw deflate of incompressible bytes grows by 5 bytes per 16 KiB block. */
 static_assert(GB_BODY_MAX + GB_BODY_MAX / 1024 + 4096 < GB_SET_MAX,

@@ -31,7 +31,7 @@ struct gb_line {
     int nadjust;
     int64_t floor;
     enum gb_verdict verdict;
-    enum gb_code held; /* with GB_HELD */
+    enum gb_code held;                  /* with GB_HELD */
     struct gb_quarantined *quarantined; /* by rising index; GB_APPLIED only */
     int nquarantined;
 };

@@ -45,12 +45,12 @@ struct gb_written {
 
 struct gb_op {
     enum gb_kind kind;
-    int table;       /* GB_INSERT..GB_RESOLVE */
-    int64_t id;      /* record; 0 for the kinds of the site */
-    int64_t actor;   /* staff record; 0: the hub itself */
-    int boot;        /* index into gb_set.boots */
-    int64_t time_ms; /* device time, UTC */
-    int64_t stamp;   /* hybrid logical clock of the device */
+    int table;                 /* GB_INSERT..GB_RESOLVE */
+    int64_t id;                /* record; 0 for the kinds of the site */
+    int64_t actor;             /* staff record; 0: the hub itself */
+    int boot;                  /* index into gb_set.boots */
+    int64_t time_ms;           /* device time, UTC */
+    int64_t stamp;             /* hybrid logical clock of the device */
     struct gb_written *values; /* by rising column; insert: no NULLs */
     int nvalues;
     /* insert: the caller's ref or empty; void, resolve: the reason; kinds of
@@ -97,10 +97,10 @@ struct gb_parent {
 struct gb_set {
     uint8_t site[16];
     int device;
-    uint32_t seq;       /* 1, 2, 3 ... */
-    uint8_t prev[32];   /* SHA-256 of the signed bytes of seq - 1; or zeros */
-    uint32_t schema;    /* version */
-    int64_t clock_ms;   /* device time when sealed */
+    uint32_t seq;        /* 1, 2, 3 ... */
+    uint8_t prev[32];    /* SHA-256 of the signed bytes of seq - 1; or zeros */
+    uint32_t schema;     /* version */
+    int64_t clock_ms;    /* device time when sealed */
     struct gb_head base; /* merged up to here when the operations were made */
     struct gb_boot *boots;
     int nboots;
@@ -108,8 +108,8 @@ struct gb_set {
     int nops;
     struct gb_origin *origins; /* of each operation; NULL: captured here */
     struct gb_parent parent;   /* only with origins */
-    struct gb_arena arena; /* owns all of the above; release with
-                              gb_set_release() */
+    struct gb_arena arena;     /* owns all of the above; release with
+                                  gb_set_release() */
 };
 
 void gb_set_release(struct gb_set *s);

@@ -5,7 +5,8 @@
  * column the open siblings (the applied writes that no applied write which saw
  * them has overwritten), for `last`, `first` and `fact` just the one write that
  * shows, for `sum` the sum.  gb_rec_merge() adds one operation; the same code
- * runs at the hub, on a handheld and in an audit.  No database, no clock, no I/O.
+ * runs at the hub, on a handheld and in an audit.  No database, no clock, no
+ * I/O.
  *
  * Everything a record points to lives in its arena; values given to a merge
  * are borrowed and must live as long.
@@ -20,7 +21,7 @@
 
 /* An applied write of one cell. */
 struct gb_sib {
-    int64_t stamp;   /* effective; with `device` the write's name */
+    int64_t stamp; /* effective; with `device` the write's name */
     int device;
     int64_t pos;     /* where it took effect; 0 where the rule needs none */
     int level;       /* authority of its writer */
@@ -71,11 +72,11 @@ struct gb_rec {
 struct gb_effect {
     const struct gb_op *op;
     int device;
-    int64_t stamp;  /* effective */
-    int64_t pos;    /* where it takes effect */
+    int64_t stamp; /* effective */
+    int64_t pos;   /* where it takes effect */
     int level;
-    uint64_t base;  /* ledger size that its writer had merged */
-    uint64_t dead;  /* columns in which it was overwritten while it waited */
+    uint64_t base; /* ledger size that its writer had merged */
+    uint64_t dead; /* columns in which it was overwritten while it waited */
 };
 
 /* New numbers of old devices: `device` continues `parent` up to `stamp`. */
@@ -83,7 +84,7 @@ struct gb_lineage {
     struct gb_ancestor {
         int device, parent;
         int64_t stamp; /* effective, of the last shared operation */
-    } *of;
+    } * of;
     int n;
 };
 
@@ -153,9 +154,9 @@ enum gb_code gb_code_parse(struct gb_span name);
 
 /* What the judge must know of the world. */
 struct gb_facts {
-    bool exists;  /* the record is there */
-    bool refers;  /* every record that it refers to is there */
-    bool forced;  /* a person released it: only MISSING, EXISTS, RANGE stop it */
+    bool exists; /* the record is there */
+    bool refers; /* every record that it refers to is there */
+    bool forced; /* a person released it: only MISSING, EXISTS, RANGE stop it */
 };
 /* The code of an operation of a device, or GB_CODE_NONE: it takes effect. */
 enum gb_code gb_judge(const struct gb_table *t, const struct gb_op *op,

@@ -10,8 +10,7 @@
 #include "limits.h"
 #include "schema_load.h"
 
-const struct gb_schema gb_schema_none = {
-    .actor_table = -1, .actor_level = -1};
+const struct gb_schema gb_schema_none = {.actor_table = -1, .actor_level = -1};
 
 #define FILE_NAME_MAX 127          /* bytes of a file's name */
 #define DICTIONARY_MAX (32 * 1024) /* as far back as deflate looks */

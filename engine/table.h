@@ -71,7 +71,7 @@ enum gb_err gb_tables_ref(struct gb_tables *t, int table, int device,
 
 /* SHA-256 over all records, by table name and id (FORMAT.md "State digest"). */
 enum gb_err gb_tables_digest(struct gb_tables *t, const struct gb_schema *s,
-                             const struct gb_lineage *lineage,
-                             uint8_t out[32], struct gb_fail *fail);
+                             const struct gb_lineage *lineage, uint8_t out[32],
+                             struct gb_fail *fail);
 
 #endif

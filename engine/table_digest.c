@@ -47,8 +47,8 @@ next_table(const struct gb_schema *s, const char *after)
 
 enum gb_err
 gb_tables_digest(struct gb_tables *t, const struct gb_schema *s,
-                    const struct gb_lineage *lineage, uint8_t out[32],
-                    struct gb_fail *fail)
+                 const struct gb_lineage *lineage, uint8_t out[32],
+                 struct gb_fail *fail)
 {
     struct walk w = {.lineage = lineage};
     enum gb_err e = GB_OK;

@@ -29,8 +29,8 @@ bool gb_value_equal(const struct gb_value *a, const struct gb_value *b);
 
 /*
  * The canonical bytes of a value, alone: u8 type, then nothing | zigzag |
- * eight bytes of IEEE 754 | string (FORMAT.md "Values").  Reading borrows text and
- * blobs from the reader; text that is not UTF-8, NaN and -0.0 are bad.
+ * eight bytes of IEEE 754 | string (FORMAT.md "Values").  Reading borrows text
+ * and blobs from the reader; text that is not UTF-8, NaN and -0.0 are bad.
  */
 void gb_value_write(struct gb_buf *out, const struct gb_value *v);
 struct gb_value gb_value_read(struct gb_reader *in);

@@ -90,17 +90,11 @@ split(struct gb_audit *a, struct gb_fail *fail)
 }
 
 enum gb_err
-gb_audit_batch(struct gb_audit *a, const struct gb_oid *oid,
-               struct gb_fail *fail)
+gb_audit_batch(struct gb_audit *a, struct gb_fail *fail)
 {
-    char path[GB_LEDGER_NAME_MAX];
     struct gb_arena arena;
-    struct gb_ledger_name name = {.kind = GB_LEDGER_BATCH,
-                                  .position = a->message.first};
-    gb_ledger_name_write(path, &name, a->commit.time_s);
-    enum gb_err e = gb_ledger_read_at(a->ledger, oid, path, &a->batch, fail);
-    if (!e)
-        e = split(a, fail);
+    gb_audit_at(a, a->message.first, a->message.head.size);
+    enum gb_err e = split(a, fail);
     gb_arena_init(&arena, LINE_ARENA);
     for (size_t i = 0; i < a->nlines && !e; i++)
         e = take_line(a, i, &arena, fail);

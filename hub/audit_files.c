@@ -63,40 +63,36 @@ sort(struct gb_audit_files *files)
 
 /* ---------------------------------------------------- files of the batch -- */
 
-/* A set or its signature: it must belong to a line of this batch. */
 static enum gb_err
-take_set_file(struct gb_audit *a, const struct gb_ledger_name *name,
-              const char *path, struct gb_fail *fail)
-{
-    char expect[GB_LEDGER_NAME_MAX];
-    bool signature = name->kind == GB_LEDGER_SIGNATURE;
-    uint64_t first = a->message.first;
-    if (name->position < first || name->position - first >= a->nlines)
-        return gb_fail_set(fail, GB_E_LEDGER,
-                           "%s: is not of this commit's batch", path);
-    size_t i = (size_t)(name->position - first);
-    gb_audit_at(a, name->position, 0);
-    gb_audit_name(a, i, signature, expect);
-    if (strcmp(path, expect))
-        return gb_fail_set(fail, GB_E_LEDGER,
-                           "%s: its line wants this file to be %s", path,
-                           expect);
-    a->lines[i].signature |= signature;
-    a->lines[i].set |= !signature;
-    return GB_OK;
-}
-
-static enum gb_err
-take_batch_file(struct gb_audit *a, const struct gb_ledger_name *name,
-                const char *path, struct gb_fail *fail)
+take_batch(struct gb_audit *a, const struct gb_ledger_name *name,
+           const struct gb_ledger_change *c, struct gb_fail *fail)
 {
     char expect[GB_LEDGER_NAME_MAX];
     gb_ledger_name_write(expect, name, a->commit.time_s);
-    if (name->position != a->message.first || strcmp(path, expect))
+    if (name->position != a->message.first || strcmp(c->path, expect))
         return gb_fail_set(fail, GB_E_LEDGER,
-                           "%s: is not this commit's batch, \"%s\"", path,
-                           expect);
-    a->has_batch = true;
+                           "%s: is not the batch of a commit of this time, "
+                           "from position %llu",
+                           c->path, (unsigned long long)a->message.first);
+    gb_buf_span(&a->batch, c->bytes);
+    return gb_buf_check(&a->batch, c->path, fail);
+}
+
+/* A set or its signature: looked at when the lines are known. */
+static enum gb_err
+take_name(struct gb_audit *a, const struct gb_ledger_name *name,
+          struct gb_fail *fail)
+{
+    if (a->nnames == a->names_room) {
+        size_t room = a->names_room ? 2 * a->names_room : 64;
+        struct gb_ledger_name *names = realloc(a->names, room * sizeof *names);
+        if (!names)
+            return gb_fail_set(fail, GB_E_MEMORY, "%s",
+                               gb_err_sentence(GB_E_MEMORY));
+        a->names = names;
+        a->names_room = room;
+    }
+    a->names[a->nnames++] = *name;
     return GB_OK;
 }
 
@@ -107,7 +103,6 @@ take_change(void *context, const struct gb_ledger_change *c,
 {
     struct gb_audit *a = context;
     struct gb_ledger_name name;
-    gb_audit_at(a, a->message.first, a->message.head.size);
     if (!gb_ledger_name_read(&name, c->path))
         return gb_fail_set(fail, GB_E_LEDGER, "%s: no hub writes such a file",
                            c->path);
@@ -121,26 +116,8 @@ take_change(void *context, const struct gb_ledger_change *c,
                            c->kind == 'D' ? "removed" : "changed",
                            (unsigned long long)a->message.first);
     }
-    return name.kind == GB_LEDGER_BATCH
-               ? take_batch_file(a, &name, c->path, fail)
-               : take_set_file(a, &name, c->path, fail);
-}
-
-/* Every line has both its files. */
-static enum gb_err
-check_complete(struct gb_audit *a, struct gb_fail *fail)
-{
-    char path[GB_LEDGER_NAME_MAX];
-    if (!a->has_batch)
-        return gb_fail_set(fail, GB_E_LEDGER, "its batch is not new");
-    for (size_t i = 0; i < a->nlines; i++) {
-        if (a->lines[i].set && a->lines[i].signature)
-            continue;
-        gb_audit_at(a, a->message.first + i, 0);
-        gb_audit_name(a, i, a->lines[i].set, path);
-        return gb_fail_set(fail, GB_E_LEDGER, "%s is missing", path);
-    }
-    return GB_OK;
+    return name.kind == GB_LEDGER_BATCH ? take_batch(a, &name, c, fail)
+                                        : take_name(a, &name, fail);
 }
 
 /* Something of the commit cannot be read: the first set that this concerns,
@@ -151,8 +128,16 @@ blame(struct gb_audit *a, const struct gb_oid *oid)
     char path[GB_LEDGER_NAME_MAX];
     struct gb_buf bytes;
     struct gb_fail ignored = {0};
-    if (a->nlines > BLAME_MAX)
+    struct gb_ledger_name name = {.kind = GB_LEDGER_BATCH,
+                                  .position = a->message.first};
+    gb_ledger_name_write(path, &name, a->commit.time_s);
+    gb_buf_clear(&a->batch);
+    if (gb_ledger_read_at(a->ledger, oid, path, &a->batch, &ignored) ||
+        gb_audit_batch(a, &ignored) || a->nlines > BLAME_MAX) {
+        gb_audit_at(a, a->message.first, a->message.head.size);
         return;
+    }
+    gb_audit_at(a, a->message.first, a->message.head.size);
     gb_buf_init(&bytes, GB_LEDGER_FILE_MAX);
     for (size_t i = 0; i < 2 * a->nlines; i++) {
         gb_buf_clear(&bytes);
@@ -169,18 +154,70 @@ enum gb_err
 gb_audit_changes(struct gb_audit *a, const struct gb_oid *oid,
                  struct gb_fail *fail)
 {
-    struct gb_audit_report *r = a->report;
-    gb_audit_at(a, a->message.first, a->message.head.size);
+    uint64_t first = a->message.first, last = a->message.head.size;
+    gb_audit_at(a, first, last);
     enum gb_err e = gb_ledger_changes(a->ledger, oid, take_change, a, fail);
-    bool vague = r->position == a->message.first &&
-                 r->position_last == a->message.head.size;
-    if (e && vague && a->nlines > 1)
+    if (e && !a->batch.len && a->report->position == first && last > first)
         blame(a, oid);
     if (e)
         return e;
-    gb_audit_at(a, a->message.first, a->message.head.size);
     sort(&a->changed);
-    return check_complete(a, fail);
+    return a->batch.len ? GB_OK
+                        : gb_fail_set(fail, GB_E_LEDGER,
+                                      "it adds no batch, or an empty one");
+}
+
+/* One file of a set: it must belong to a line of this batch. */
+static enum gb_err
+check_name(struct gb_audit *a, const struct gb_ledger_name *name,
+           struct gb_fail *fail)
+{
+    char is[GB_LEDGER_NAME_MAX], expect[GB_LEDGER_NAME_MAX];
+    uint64_t first = a->message.first;
+    bool signature = name->kind == GB_LEDGER_SIGNATURE;
+    if (name->position < first || name->position - first >= a->nlines) {
+        gb_audit_at(a, first, a->message.head.size);
+        return gb_fail_set(fail, GB_E_LEDGER,
+                           "it adds set %u of device %d at position %llu, "
+                           "which is not in its batch",
+                           name->seq, name->device,
+                           (unsigned long long)name->position);
+    }
+    size_t i = (size_t)(name->position - first);
+    gb_audit_at(a, name->position, 0);
+    gb_audit_name(a, i, signature, expect);
+    gb_ledger_name_write(is, name, a->commit.time_s);
+    struct gb_ledger_name want;
+    bool read = gb_ledger_name_read(&want, expect);
+    gb_assert(read);
+    if (strcmp(is, expect) || name->year != want.year ||
+        name->month != want.month || name->day != want.day)
+        return gb_fail_set(fail, GB_E_LEDGER,
+                           "%s: its name or its folder is not what its line "
+                           "wants, %s",
+                           is, expect);
+    a->lines[i].signature |= signature;
+    a->lines[i].set |= !signature;
+    return GB_OK;
+}
+
+enum gb_err
+gb_audit_names(struct gb_audit *a, struct gb_fail *fail)
+{
+    char path[GB_LEDGER_NAME_MAX];
+    enum gb_err e = GB_OK;
+    for (size_t i = 0; i < a->nnames && !e; i++)
+        e = check_name(a, &a->names[i], fail);
+    for (size_t i = 0; i < a->nlines && !e; i++) {
+        if (a->lines[i].set && a->lines[i].signature)
+            continue;
+        gb_audit_at(a, a->message.first + i, 0);
+        gb_audit_name(a, i, a->lines[i].set, path);
+        e = gb_fail_set(fail, GB_E_LEDGER, "%s is missing", path);
+    }
+    if (!e)
+        gb_audit_at(a, a->message.first, a->message.head.size);
+    return e;
 }
 
 /* ------------------------------------------------------ all other files -- */

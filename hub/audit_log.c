@@ -26,7 +26,7 @@ drop_commit(struct gb_audit *a)
     a->lines = NULL;
     a->nlines = 0;
     gb_audit_files_clear(&a->changed);
-    a->has_batch = false;
+    a->nnames = 0;
     a->signatures = 0;
 }
 
@@ -132,9 +132,11 @@ check_commit(struct gb_audit *a, const struct gb_oid *oid, struct gb_fail *fail)
 {
     enum gb_err e = gb_audit_commit(a, oid, fail);
     if (!e)
-        e = gb_audit_batch(a, oid, fail);
-    if (!e)
         e = gb_audit_changes(a, oid, fail);
+    if (!e)
+        e = gb_audit_batch(a, fail);
+    if (!e)
+        e = gb_audit_names(a, fail);
     if (!e && !a->state) {
         e = open_state(a, oid, fail);
         if (!e)

@@ -62,8 +62,9 @@ struct gb_audit {
     struct gb_audit_line *lines; /* owned */
     size_t nlines;
     struct gb_audit_files changed; /* files beside the batches, sorted */
-    bool has_batch;                /* the commit adds its .batch */
-    uint64_t signatures;           /* verified in it */
+    struct gb_ledger_name *names;  /* owned: files of sets that it adds */
+    size_t nnames, names_room;
+    uint64_t signatures; /* verified in it */
 };
 
 /* A failure that concerns these positions. */
@@ -81,16 +82,17 @@ enum gb_err gb_audit_log(struct gb_audit *a, struct gb_fail *fail);
  * (for the first one: found in it, and pinned). */
 enum gb_err gb_audit_commit(struct gb_audit *a, const struct gb_oid *oid,
                             struct gb_fail *fail);
-/* audit_batch.c: its lines, each well formed and in its place; and the count
- * of what they say, once they are believed. */
-enum gb_err gb_audit_batch(struct gb_audit *a, const struct gb_oid *oid,
-                           struct gb_fail *fail);
-enum gb_err gb_audit_count(struct gb_audit *a, struct gb_fail *fail);
-/* audit_files.c: that it adds the batch's files; then, after the replay, that
- * the others are what the state makes them. */
+/* audit_files.c: what it adds and changes, and its batch. */
 enum gb_err gb_audit_changes(struct gb_audit *a, const struct gb_oid *oid,
                              struct gb_fail *fail);
+/* audit_batch.c: the lines, each well formed and in its place. */
+enum gb_err gb_audit_batch(struct gb_audit *a, struct gb_fail *fail);
+/* audit_files.c: each has its files, and there are no others. */
+enum gb_err gb_audit_names(struct gb_audit *a, struct gb_fail *fail);
+/* Then, after the replay, that all other files are what the state makes
+ * them; and the count of what the lines say, once they are believed. */
 enum gb_err gb_audit_tree(struct gb_audit *a, struct gb_fail *fail);
+enum gb_err gb_audit_count(struct gb_audit *a, struct gb_fail *fail);
 void gb_audit_files_clear(struct gb_audit_files *files);
 /* audit_set.c: one set before it is applied; a gb_replay_check. */
 enum gb_err gb_audit_one(void *context, const struct gb_replayed *r,

@@ -202,6 +202,7 @@ gb_audit_run(const struct gb_audit_plan *plan, struct gb_audit_report *out,
     if (!e)
         gb_audit_at(a, 0, 0);
     gb_audit_files_clear(&a->tree);
+    free(a->names);
     gb_buf_release(&a->batch);
     gb_buf_release(&a->epochs);
     gb_ledger_close(a->ledger);

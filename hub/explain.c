@@ -24,9 +24,9 @@ struct explaining {
 const char *
 gb_fate_name(enum gb_fate f)
 {
-    static const char *const names[] = {
-        "shows",  "open",        "overwritten", "superseded",
-        "counts", "quarantined", "fork"};
+    static const char *const names[] = {"shows",      "open",   "overwritten",
+                                        "superseded", "counts", "quarantined",
+                                        "fork"};
     return names[f];
 }
 
@@ -247,32 +247,38 @@ sibling(const struct gb_rec *r, const struct gb_write *w)
 {
     const struct gb_cell *cell = &r->cells[w->column];
     for (int i = 0; i < cell->n; i++)
-        if (cell->sib[i].device == w->device &&
-            cell->sib[i].stamp == w->stamp)
+        if (cell->sib[i].device == w->device && cell->sib[i].stamp == w->stamp)
             return &cell->sib[i];
     return NULL;
 }
 
-/* What the operation, whose writes begin at `from`, has closed. */
+/* The write of this column among from .. to - 1 that is still open; -1. */
+static int
+open_write(const struct explaining *x, int column, int from, int to)
+{
+    for (int i = to - 1; i >= from; i--)
+        if (x->out->writes[i].column == column &&
+            sibling(&x->rec, &x->out->writes[i]))
+            return i;
+    return -1;
+}
+
+/* What the operation, whose writes begin at `from`, has closed; its own may
+ * be among them, behind what stood there before. */
 static void
 note_closed(struct explaining *x, int from)
 {
     struct gb_explained *out = x->out;
     for (int i = 0; i < out->n; i++) {
         struct gb_write *w = &out->writes[i];
-        enum gb_rule_kind kind;
-        if (w->column < 0 || w->by >= 0 ||
-            w->fate == GB_FATE_QUARANTINED || w->fate == GB_FATE_FORK)
+        if (w->column < 0 || w->fate != GB_FATE_SHOWS)
             continue;
-        kind = x->rec.table->columns[w->column].rule.kind;
+        enum gb_rule_kind kind = x->rec.table->columns[w->column].rule.kind;
         if (kind == GB_RULE_SUM || sibling(&x->rec, w))
             continue;
-        w->fate =
-            gb_rule_open(kind) ? GB_FATE_OVERWRITTEN : GB_FATE_SUPERSEDED;
-        for (int k = i < from ? from : 0; k < (i < from ? out->n : from); k++)
-            if (out->writes[k].column == w->column &&
-                (i < from || sibling(&x->rec, &out->writes[k])))
-                w->by = k;
+        w->fate = gb_rule_open(kind) ? GB_FATE_OVERWRITTEN : GB_FATE_SUPERSEDED;
+        w->by = i < from ? open_write(x, w->column, from, out->n)
+                         : open_write(x, w->column, 0, from);
     }
 }
 
@@ -355,6 +361,10 @@ finish_fates(struct explaining *x)
 {
     for (int i = 0; i < x->out->n; i++) {
         struct gb_write *w = &x->out->writes[i];
+        const struct gb_void *v = x->rec.voids;
+        if (w->kind == GB_VOID && w->fate == GB_FATE_SHOWS &&
+            (v->stamp != w->stamp || v->device != w->device))
+            w->fate = GB_FATE_SUPERSEDED;
         if (w->column < 0 || w->fate != GB_FATE_SHOWS)
             continue;
         const struct gb_column *c = &x->rec.table->columns[w->column];

@@ -13,8 +13,8 @@
 #include "hub/past.h"
 
 enum gb_fate {
-    GB_FATE_SHOWS,       /* the cell shows this value */
-    GB_FATE_OPEN,        /* an open sibling that the rule shows behind another */
+    GB_FATE_SHOWS, /* the cell shows this value */
+    GB_FATE_OPEN,  /* an open sibling that the rule shows behind another */
     GB_FATE_OVERWRITTEN, /* by a write that had seen it */
     GB_FATE_SUPERSEDED,  /* last, first: another stamp wins */
     GB_FATE_COUNTS,      /* sum: part of it */
@@ -46,9 +46,9 @@ struct gb_write {
 struct gb_explained {
     struct gb_write *writes; /* by position and index */
     int n;
-    bool found;     /* the record is in the hub's state */
-    bool review;    /* some cell of those explained needs a person */
-    bool agrees;    /* merging anew gave the record that hub.db has */
+    bool found;  /* the record is in the hub's state */
+    bool review; /* some cell of those explained needs a person */
+    bool agrees; /* merging anew gave the record that hub.db has */
     struct gb_rec rec;
     struct gb_arena arena;
     int room;

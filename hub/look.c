@@ -33,13 +33,19 @@ read_site(struct gb_look *v, struct gb_fail *fail)
 }
 
 enum gb_err
+gb_look_site(const char *path, struct gb_look *out, struct gb_fail *fail)
+{
+    *out = (struct gb_look){0};
+    snprintf(out->path, sizeof out->path, "%.3000s", path);
+    return read_site(out, fail);
+}
+
+enum gb_err
 gb_look_open(const char *path, struct gb_look *out, struct gb_fail *fail)
 {
     char db[GB_FILE_PATH_MAX];
-    *out = (struct gb_look){0};
-    snprintf(out->path, sizeof out->path, "%.3000s", path);
+    enum gb_err e = gb_look_site(path, out, fail);
     path_of(db, out, "hub.db");
-    enum gb_err e = read_site(out, fail);
     if (!e && access(db, F_OK))
         e = gb_fail_set(fail, GB_E_MISSING,
                         "%s is missing: `gengbu-hub rebuild` makes it from the "

@@ -20,6 +20,9 @@ struct gb_look {
  * that of the process (term.h). */
 enum gb_err gb_look_open(const char *path, struct gb_look *out,
                          struct gb_fail *fail);
+/* Only the path and the site's id: nothing is opened. */
+enum gb_err gb_look_site(const char *path, struct gb_look *out,
+                         struct gb_fail *fail);
 void gb_look_close(struct gb_look *v); /* may be repeated */
 /* Open the ledger, too, if it is not. */
 enum gb_err gb_look_ledger(struct gb_look *v, struct gb_fail *fail);

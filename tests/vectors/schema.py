@@ -151,8 +151,8 @@ class Schema:
             rows.append((t.number, t.column(col).number, sort, value))
         out, seen = b"", set()
         for row in sorted(rows, key=lambda r: r[:3]):
-            value = str(row[3])
-            if value in seen:
+            value = row[3]
+            if not isinstance(value, str) or value in seen:
                 continue
             if len(out) + len(value.encode()) > DICTIONARY_MAX:
                 break

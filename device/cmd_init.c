@@ -1,0 +1,125 @@
+/* cmd_init.c - gengbu init, signin: who the handheld is, and who holds it */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/id.h"
+#include "fields.h"
+#include "verbs.h"
+
+static enum gb_err
+read_ticket(const char *path, struct gb_ticket *out, struct gb_fail *fail)
+{
+    struct gb_buf text;
+    gb_buf_init(&text, GB_TICKET_MAX);
+    enum gb_err e = gb_file_read(path, &text, fail);
+    if (!e) {
+        e = gb_ticket_read(gb_buf_view(&text), out, fail);
+        if (e)
+            gb_fail_wrap(fail, "%s", path);
+    }
+    if (text.ptr)
+        gb_wipe(text.ptr, text.len);
+    gb_buf_release(&text);
+    return e;
+}
+
+/* --hub instead of the ticket's address. */
+static enum gb_err
+set_url(const struct gb_args *args, struct gb_enrolment *en,
+        struct gb_fail *fail)
+{
+    const char *url = gb_args_value(args, "hub");
+    if (!url)
+        return GB_OK;
+    if (!gb_ticket_url_valid(gb_span_text(url)))
+        return gb_fail_set(fail, GB_E_USAGE,
+                           "--hub '%.200s': give a URL such as "
+                           "http://192.168.1.2:8440",
+                           url);
+    snprintf(en->url, sizeof en->url, "%s", url);
+    return GB_OK;
+}
+
+int
+gb_verb_init(const struct gb_args *args)
+{
+    struct gb_fail fail = {0};
+    struct gb_ticket ticket = {0};
+    const char *path = gb_args_value(args, "ticket");
+    const char *folder = gb_args_word(args, 0);
+    enum gb_err e = GB_OK;
+    if (!path)
+        e = gb_fail_set(&fail, GB_E_USAGE,
+                        "--ticket FILE is wanted: `gengbu-hub enrol` makes "
+                        "one");
+    if (!e)
+        e = read_ticket(path, &ticket, &fail);
+    if (!e)
+        e = set_url(args, &ticket.enrolment, &fail);
+    if (!e)
+        e = gb_folder_create(folder, &ticket, &fail);
+    if (!e)
+        printf("%s: device %d of %s%s\n", folder, ticket.enrolment.device,
+               ticket.enrolment.site.name,
+               ticket.ndeltas ? ", ready"
+                              : "; sync once to get its tables and staff");
+    gb_ticket_release(&ticket);
+    return e ? gb_cmd_fail(args, &fail) : 0;
+}
+
+/* Append the first text of the record, which is a name in all that act. */
+static enum gb_err
+name_of(struct gb_journal *j, int64_t id, struct gb_buf *out,
+        struct gb_fail *fail)
+{
+    const struct gb_schema *s = gb_journal_schema(j);
+    const struct gb_table *t = &s->tables[s->actor_table];
+    struct gb_arena arena;
+    struct gb_rec r;
+    bool found;
+    int c = 0;
+    gb_arena_init(&arena, GB_ARENA_MAX);
+    enum gb_err e = gb_tables_load(gb_journal_tables(j), s->actor_table, id,
+                                   &arena, &r, &found, fail);
+    while (c < t->ncolumns && t->columns[c].type != GB_TEXT)
+        c++;
+    if (!e && found && c < t->ncolumns) {
+        struct gb_value v = gb_cell_value(&t->columns[c], &r.cells[c]);
+        gb_value_print(out, &v);
+    }
+    gb_arena_release(&arena);
+    return e;
+}
+
+int
+gb_verb_signin(const struct gb_args *args)
+{
+    struct gb_fail fail = {0};
+    struct gb_folder f;
+    const struct gb_schema *s;
+    struct gb_buf name;
+    char text[GB_ID_TEXT];
+    int64_t id;
+    gb_buf_init(&name, GB_TEXT_MAX);
+    enum gb_err e =
+        gb_verb_open(args, &f, "gengbu signin", GB_FOLDER_WRITE, &fail);
+    if (!e)
+        e = gb_fields_schema(f.journal, &s, &fail);
+    if (!e && s->actor_table < 0)
+        e = gb_fail_set(&fail, GB_E_STATE,
+                        "the schema names no table of staff");
+    if (!e)
+        e = gb_verb_record_of(args, 1, &f, s->actor_table, &id, &fail);
+    if (!e)
+        e = gb_journal_sign_in(f.journal, id, true, &fail);
+    if (!e)
+        e = name_of(f.journal, id, &name, &fail);
+    if (!e) {
+        gb_id_print(text, id);
+        printf("signed in: %s %.*s\n", text, (int)name.len,
+               name.len ? (const char *)name.ptr : "");
+    }
+    gb_buf_release(&name);
+    gb_folder_close(&f);
+    return e ? gb_cmd_fail(args, &fail) : 0;
+}

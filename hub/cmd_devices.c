@@ -1,0 +1,199 @@
+/* cmd_devices.c - `gengbu-hub devices`: the handhelds, and where they stand */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/json.h"
+#include "engine/term.h"
+#include "hub/cmd.h"
+#include "hub/contact.h"
+#include "hub/look.h"
+
+struct row {
+    struct gb_device d;
+    struct gb_contact contact;
+    int64_t last_ms; /* when its last set was received; 0: none yet */
+    int64_t waiting; /* operations in quarantine */
+};
+
+typedef void take_row(void *context, const struct row *r);
+
+/* What is known of one device. */
+static enum gb_err
+read_row(struct gb_state *st, int number, struct row *r, struct gb_fail *fail)
+{
+    sqlite3_stmt *s = NULL;
+    bool found, row = false;
+    enum gb_err e = gb_state_device(st, number, &r->d, &found, fail);
+    if (!e)
+        e = gb_contact_get(st, number, &r->contact, fail);
+    if (!e)
+        e = gb_db_preparef(
+            gb_state_db(st), &s, fail,
+            "SELECT (SELECT received FROM _set WHERE device = %d ORDER BY seq "
+            "DESC LIMIT 1), (SELECT count(*) FROM _wait WHERE device = %d)",
+            number, number);
+    if (!e)
+        e = gb_db_step(s, &row, fail);
+    if (!e && row) {
+        r->last_ms = sqlite3_column_int64(s, 0);
+        r->waiting = sqlite3_column_int64(s, 1);
+    }
+    sqlite3_finalize(s);
+    return e;
+}
+
+static enum gb_err
+each_device(struct gb_state *st, take_row *take, void *context,
+            struct gb_fail *fail)
+{
+    sqlite3_stmt *s = NULL;
+    bool row;
+    enum gb_err e = gb_db_prepare(gb_state_db(st),
+                                  "SELECT number FROM _device WHERE number > "
+                                  "0 ORDER BY number",
+                                  &s, fail);
+    while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
+        struct row r = {0};
+        e = read_row(st, sqlite3_column_int(s, 0), &r, fail);
+        if (!e)
+            take(context, &r);
+    }
+    sqlite3_finalize(s);
+    return e;
+}
+
+/* ------------------------------------------------------------------ text -- */
+
+struct text {
+    struct gb_grid grid;
+    uint64_t size;
+};
+
+static const struct gb_grid_column columns[] = {
+    {"no.", true},           {"name", false},  {"level", true},
+    {"attributes", false},   {"sets", true},   {"last set", false},
+    {"last contact", false}, {"behind", true}, {"quarantined", true}};
+
+/* A time, or a dash for never. */
+static void
+time_cell(struct gb_grid *g, int64_t ms)
+{
+    char when[GB_TERM_SIZE];
+    gb_grid_text(g, ms ? gb_term_time(when, ms) : "-");
+}
+
+static void
+print_row(void *context, const struct row *r)
+{
+    struct text *t = context;
+    struct gb_grid *g = &t->grid;
+    char attributes[GB_ATTRIBUTES_MAX];
+    snprintf(attributes, sizeof attributes, "%s", r->d.attributes);
+    size_t n = strlen(attributes);
+    if (n)
+        attributes[n - 1] = 0; /* the last LF; the others become spaces */
+    gb_grid_printf(g, "%d", r->d.number);
+    gb_grid_text(g, r->d.name);
+    gb_grid_printf(g, "%d", r->d.level);
+    gb_grid_text(g, attributes);
+    gb_grid_printf(g, "%u", r->d.seq);
+    time_cell(g, r->last_ms);
+    if (r->d.enrolled)
+        time_cell(g, r->contact.seen_ms);
+    else
+        gb_grid_text(g, "ticket not used");
+    if (r->contact.seen_ms)
+        gb_grid_printf(g, "%llu",
+                       (unsigned long long)(t->size - r->contact.merged));
+    else
+        gb_grid_text(g, "-");
+    gb_grid_printf(g, "%lld", (long long)r->waiting);
+}
+
+static enum gb_err
+print_devices(struct gb_state *st, struct gb_buf *out, struct gb_fail *fail)
+{
+    struct text t = {.size = gb_state_size(st)};
+    gb_grid_init(&t.grid, columns, sizeof columns / sizeof *columns);
+    enum gb_err e = each_device(st, print_row, &t, fail);
+    if (!e)
+        e = gb_grid_print(&t.grid, out, fail);
+    gb_grid_release(&t.grid);
+    return e;
+}
+
+/* ------------------------------------------------------------------ JSON -- */
+
+/* NAME=VALUE lines as an object. */
+static void
+write_attributes(struct gb_json_writer *w, const char *lines)
+{
+    gb_json_key(w, "attributes");
+    gb_json_begin_object(w);
+    for (size_t n; *lines; lines += n + 1) {
+        n = strcspn(lines, "\n");
+        size_t name = strcspn(lines, "=\n");
+        size_t value = name < n ? name + 1 : n;
+        gb_json_key_span(w, GB_SPAN(lines, name));
+        gb_json_put_span(w, GB_SPAN(lines + value, n - value));
+        if (!lines[n])
+            break;
+    }
+    gb_json_end_object(w);
+}
+
+static void
+write_row(void *context, const struct row *r)
+{
+    struct gb_json_writer *w = context;
+    gb_json_begin_object(w);
+    gb_json_pair_int(w, "number", r->d.number);
+    gb_json_pair_text(w, "name", r->d.name);
+    gb_json_pair_int(w, "level", r->d.level);
+    write_attributes(w, r->d.attributes);
+    gb_json_pair_bool(w, "enrolled", r->d.enrolled);
+    if (r->d.enrolled) {
+        char print[GB_FINGERPRINT_SIZE];
+        struct gb_public_key key;
+        memcpy(key.bytes, r->d.sign_key, sizeof key.bytes);
+        gb_key_fingerprint(print, &key);
+        gb_json_pair_text(w, "key", print);
+        gb_json_pair_int(w, "since_ms", r->d.since_ms);
+    }
+    gb_json_pair_int(w, "sets", r->d.seq);
+    gb_json_pair_int(w, "received_ms", r->last_ms);
+    gb_json_pair_int(w, "seen_ms", r->contact.seen_ms);
+    gb_json_pair_int(w, "merged", (int64_t)r->contact.merged);
+    gb_json_pair_int(w, "schema", r->contact.schema);
+    gb_json_pair_int(w, "quarantined_operations", r->waiting);
+    gb_json_end_object(w);
+}
+
+static enum gb_err
+write_devices(struct gb_state *st, struct gb_buf *out, struct gb_fail *fail)
+{
+    struct gb_json_writer w = gb_json_writer(out, true);
+    gb_json_begin_array(&w);
+    enum gb_err e = each_device(st, write_row, &w, fail);
+    gb_json_end_array(&w);
+    gb_buf_text(out, "\n");
+    return e;
+}
+
+int
+gb_cmd_devices(const struct gb_args *args)
+{
+    struct gb_fail fail = {0};
+    struct gb_look look = {0};
+    struct gb_buf out;
+    gb_buf_init(&out, (size_t)64 << 20);
+    enum gb_err e = gb_look_open(gb_args_word(args, 0), &look, &fail);
+    if (!e)
+        e = gb_args_flag(args, "json") ? write_devices(look.state, &out, &fail)
+                                       : print_devices(look.state, &out, &fail);
+    gb_look_close(&look);
+    if (!e)
+        return gb_cmd_print(args, &out);
+    gb_buf_release(&out);
+    return gb_cmd_fail(args, &fail);
+}
