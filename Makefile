@@ -18,11 +18,10 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 STRICT := -std=c11 -D_GNU_SOURCE $(WARN) -I.
 # Instrumented code misleads two of gcc's warnings; the plain build has them.
 INSTRUMENT := $(if $(COVER),--coverage) $(if $(SAN),-fsanitize=$(SAN) \
-    -fno-sanitize-recover=all -fno-omit-frame-pointer \
-    -Wno-format-truncation -Wno-maybe-uninitialized)
-COMPILE = $(CC) $(STRICT) -fPIC -MMD -MP $(CPPFLAGS) $(LIB_CFLAGS) $(HAVE) \
-    $(CFLAGS) \
-    $(INSTRUMENT)
+    -fno-sanitize-recover=all -fno-omit-frame-pointer) \
+    $(if $(COVER)$(SAN),-Wno-format-truncation -Wno-maybe-uninitialized)
+COMPILE = $(CC) $(STRICT) -fPIC -MMD -MP $(LIB_CFLAGS) $(HAVE) $(CPPFLAGS) \
+    $(CFLAGS) $(INSTRUMENT)
 LINK = $(CC) $(CFLAGS) $(INSTRUMENT) $(LDFLAGS) -Wl,--as-needed
 
 # pkg-config is asked once, by the first recipe that wants its answer: at
@@ -61,7 +60,7 @@ WRAP := $(MEMORY_CALLS:%=-Wl,--wrap=%) $(IO_CALLS:%=-Wl,--wrap=%)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all units check lint fmt cover install clean deps help
+.PHONY: all units demo check lint fmt cover install clean deps help
 
 all: $(A) $(SO) $(PROGRAMS) ## the library and the programs (the default)
 
@@ -100,6 +99,9 @@ $(filter $(B)/tests/unit/device_%,$(UNITS)): $(DEVICE)
 $(UNITS): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(A)
 	$(call say,LINK)
 	$(Q)$(LINK) $(WRAP) -o $@ $(filter %.o,$^) $(A) $(TEST_LIBS)
+
+demo: all ## real records through the programs, into the folder demo
+	@tools/demo $(B) demo
 
 # What flows preload into the programs: without sanitizers, whose own
 # libraries want to be loaded first.
@@ -140,10 +142,11 @@ install: all ## PREFIX=/usr/local DESTDIR=
 	    -e 's|@PKGS@|$(ENGINE_PKGS)|' gengbu.pc.in \
 	    > $(libdir)/pkgconfig/gengbu.pc
 	cp -R schema/. $(sharedir)/gengbu/schema
-	install -m 644 $(wildcard docs/man/*.1) $(sharedir)/man/man1
+	$(if $(wildcard docs/man/*.1),install -m 644 docs/man/*.1 \
+	    $(sharedir)/man/man1)
 
 clean: ## remove everything that was built
-	rm -rf build build-*
+	rm -rf build build-* demo
 
 deps: ## see that the Debian packages are there; install those that are not
 	@tools/deps

@@ -104,10 +104,7 @@ gb_verb_signin(const struct gb_args *args)
     enum gb_err e =
         gb_verb_open(args, &f, "gengbu signin", GB_FOLDER_WRITE, &fail);
     if (!e)
-        e = gb_fields_schema(f.journal, &s, &fail);
-    if (!e && s->actor_table < 0)
-        e = gb_fail_set(&fail, GB_E_STATE,
-                        "the schema names no table of staff");
+        e = gb_fields_actors(f.journal, &s, &fail);
     if (!e)
         e = gb_verb_record_of(args, 1, &f, s->actor_table, &id, &fail);
     if (!e)

@@ -66,17 +66,16 @@ insert(const struct gb_args *args, struct gb_folder *f, struct gb_arena *arena,
 static void
 print_lines(const struct gb_args *args, const struct gb_lines_report *r)
 {
-    bool json = gb_args_flag(args, "json");
-    const char *form =
-        json ? "{\"lines\": %lld, \"skipped\": %lld, \"inserted\": %lld, "
-               "\"changed\": %lld, \"voided\": %lld}\n"
-             : "%lld lines in, %lld of them before: %lld new, %lld changed, "
-               "%lld void\n";
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    printf(form, (long long)r->lines, (long long)r->skipped,
-           (long long)r->inserted, (long long)r->changed, (long long)r->voided);
-#pragma GCC diagnostic pop
+    long long lines = r->lines, before = r->skipped, made = r->inserted,
+              changed = r->changed, voided = r->voided;
+    if (gb_args_flag(args, "json"))
+        printf("{\"lines\": %lld, \"skipped\": %lld, \"inserted\": %lld, "
+               "\"changed\": %lld, \"voided\": %lld}\n",
+               lines, before, made, changed, voided);
+    else
+        printf("%lld lines in, %lld of them before: %lld new, %lld changed, "
+               "%lld void\n",
+               lines, before, made, changed, voided);
 }
 
 /* --jsonl: the report comes for a refused line, too, as what is before it is

@@ -22,6 +22,16 @@ gb_fields_schema(struct gb_journal *j, const struct gb_schema **out,
                               "first");
 }
 
+enum gb_err
+gb_fields_actors(struct gb_journal *j, const struct gb_schema **out,
+                 struct gb_fail *fail)
+{
+    enum gb_err e = gb_fields_schema(j, out, fail);
+    if (!e && (*out)->actor_table < 0)
+        e = gb_fail_set(fail, GB_E_STATE, "the schema names no table of staff");
+    return e;
+}
+
 static const char *
 table_name(const void *context, int i)
 {

@@ -15,6 +15,9 @@
 /* The schema, or GB_E_STATE: none has come yet. */
 enum gb_err gb_fields_schema(struct gb_journal *j, const struct gb_schema **out,
                              struct gb_fail *fail);
+/* The same, and it has a table whose records act. */
+enum gb_err gb_fields_actors(struct gb_journal *j, const struct gb_schema **out,
+                             struct gb_fail *fail);
 /* By name; GB_E_UNKNOWN says which name is near. */
 enum gb_err gb_fields_table(const struct gb_schema *s, struct gb_span name,
                             int *table, struct gb_fail *fail);

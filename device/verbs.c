@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/term.h"
 #include "fields.h"
 #include "present.h"
 
@@ -24,7 +25,7 @@ gb_verb_act(const struct gb_args *args, struct gb_folder *f,
     int64_t id;
     if (!staff)
         return GB_OK;
-    enum gb_err e = gb_fields_schema(f->journal, &s, fail);
+    enum gb_err e = gb_fields_actors(f->journal, &s, fail);
     if (!e)
         e = gb_fields_record(f->journal, s->actor_table, gb_span_text(staff),
                              &id, fail);
@@ -62,6 +63,15 @@ gb_verb_lang(const struct gb_args *args, const char **lang,
                ? GB_OK
                : gb_fail_set(fail, GB_E_USAGE, "--lang: zh or en, not '%.20s'",
                              *lang);
+}
+
+enum gb_err
+gb_verb_zone(struct gb_folder *f, struct gb_fail *fail)
+{
+    struct gb_journal_info info;
+    enum gb_err e = gb_journal_info(f->journal, &info, fail);
+    gb_wipe(info.secret, sizeof info.secret);
+    return e ? e : gb_term_zone(info.site.timezone, fail);
 }
 
 enum gb_err

@@ -157,7 +157,7 @@ gb_audit_changes(struct gb_audit *a, const struct gb_oid *oid,
     uint64_t first = a->message.first, last = a->message.head.size;
     gb_audit_at(a, first, last);
     enum gb_err e = gb_ledger_changes(a->ledger, oid, take_change, a, fail);
-    if (e && !a->batch.len && a->report->position == first && last > first)
+    if (e && a->report->position == first && last > first)
         blame(a, oid);
     if (e)
         return e;

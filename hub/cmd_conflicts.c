@@ -75,7 +75,7 @@ static enum gb_err
 print_conflict(struct listing *l, const struct gb_conflict *c,
                struct gb_fail *fail)
 {
-    char id[GB_ID_TEXT];
+    char id[GB_ID_TEXT], rule[GB_FIELD_RULE];
     const struct gb_table *t = c->rec->table;
     enum gb_err e = GB_OK;
     gb_id_print(id, c->rec->id);
@@ -84,7 +84,8 @@ print_conflict(struct listing *l, const struct gb_conflict *c,
         gb_buf_printf(&l->out, ":%s  %s; rule %s; expect %s\n",
                       t->columns[c->column].name,
                       c->review ? "NEEDS A PERSON" : "decided by its rule",
-                      t->columns[c->column].rule.text, c->token);
+                      gb_field_rule(rule, &t->columns[c->column].rule),
+                      c->token);
     else
         gb_buf_text(&l->out, "  NEEDS A PERSON\n");
     for (int i = 0; i < c->n && !e; i++)

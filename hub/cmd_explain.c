@@ -34,20 +34,22 @@ static void
 print_fate(struct asking *a, const struct gb_write *w)
 {
     struct gb_buf *b = &a->out;
+    char rule[GB_FIELD_RULE];
     const struct gb_column *c =
         w->column < 0 ? NULL : &a->table->columns[w->column];
+    const char *text = c ? gb_field_rule(rule, &c->rule) : "first";
     switch (w->fate) {
     case GB_FATE_SHOWS:
         gb_buf_text(b, c ? "shows" : "took effect");
         break;
     case GB_FATE_OPEN:
-        gb_buf_printf(b, "open, behind another by rule %s", c->rule.text);
+        gb_buf_printf(b, "open, behind another by rule %s", text);
         break;
     case GB_FATE_OVERWRITTEN:
         gb_buf_text(b, "overwritten");
         break;
     case GB_FATE_SUPERSEDED:
-        gb_buf_printf(b, "superseded: rule %s", c ? c->rule.text : "first");
+        gb_buf_printf(b, "superseded by rule %s", text);
         break;
     case GB_FATE_COUNTS:
         gb_buf_text(b, "part of the sum");
@@ -60,7 +62,7 @@ print_fate(struct asking *a, const struct gb_write *w)
                       gb_code_text(w->code));
     }
     if (w->by >= 0)
-        gb_buf_printf(b, " by %d", w->by + 1);
+        gb_buf_printf(b, ", by %d", w->by + 1);
 }
 
 static void
@@ -97,12 +99,13 @@ print_write(struct asking *a, int i)
 static void
 print_all(struct asking *a)
 {
-    char id[GB_ID_TEXT];
+    char id[GB_ID_TEXT], rule[GB_FIELD_RULE];
     gb_id_print(id, a->id);
     gb_buf_printf(&a->out, "%s %s", a->table->name, id);
     if (a->column >= 0) {
         const struct gb_column *c = &a->table->columns[a->column];
-        gb_buf_printf(&a->out, " %s, rule %s", c->name, c->rule.text);
+        gb_buf_printf(&a->out, " %s, rule %s", c->name,
+                      gb_field_rule(rule, &c->rule));
     }
     gb_buf_printf(&a->out, ": %d writes%s%s\n", a->x.n,
                   a->x.review ? ", NEEDS A PERSON" : "",

@@ -1,6 +1,8 @@
 /* cmd_init.c - `gengbu-hub init`: a new hub */
 #include <libgen.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -19,7 +21,7 @@ static enum gb_err
 find_schema(const struct gb_args *args, char out[GB_FILE_PATH_MAX],
             struct gb_fail *fail)
 {
-    char self[GB_FILE_PATH_MAX];
+    char self[GB_FILE_PATH_MAX], real[PATH_MAX];
     const char *given = gb_args_value(args, "schema");
     if (given) {
         snprintf(out, GB_FILE_PATH_MAX, "%s", given);
@@ -31,8 +33,10 @@ find_schema(const struct gb_args *args, char out[GB_FILE_PATH_MAX],
         const char *folder = dirname(self);
         for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
             snprintf(out, GB_FILE_PATH_MAX, "%.3000s/%s", folder, places[i]);
-            if (!access(out, R_OK | X_OK))
+            if (!access(out, R_OK | X_OK) && realpath(out, real)) {
+                snprintf(out, GB_FILE_PATH_MAX, "%s", real);
                 return GB_OK;
+            }
         }
     }
     return gb_fail_set(fail, GB_E_USAGE,

@@ -29,6 +29,28 @@ gb_field_text(char out[GB_FIELD_TEXT], const struct gb_value *v)
     return out;
 }
 
+const char *
+gb_field_rule(char out[GB_FIELD_RULE], const struct gb_rule *r)
+{
+    const char *prefer = strstr(r->text, "prefer ");
+    const char *from = r->kind == GB_RULE_STATE && prefer ? prefer : r->text;
+    size_t n = 0;
+    if (from == prefer)
+        n = (size_t)snprintf(out, GB_FIELD_RULE, "state, ");
+    bool space = true;
+    for (; *from && n < 200; from++) {
+        bool blank = strchr(" \t\r\n", *from) != NULL;
+        /* orders may be broken over lines: "a> b" */
+        if (!blank)
+            out[n++] = *from;
+        else if (!space && from[-1] != '>' && from[-1] != '<')
+            out[n++] = ' ';
+        space = blank;
+    }
+    out[n] = 0;
+    return out;
+}
+
 /* The text as a C string, when it is as short as a number is. */
 static bool
 number_text(struct gb_span text, char out[NUMBER_MAX])

@@ -8,7 +8,7 @@
 #include "hub/quarantine.h"
 
 #define HELD_SETS 256         /* handed on when there are so many, */
-#define HELD_BYTES (4u << 20) /* or so much */
+#define HELD_BYTES (2u << 20) /* or so much */
 
 /* -------------------------------------------------------------- handing on --
  */
@@ -144,7 +144,12 @@ take_request(struct gb_ingest *g, struct gb_span container,
 {
     bool found;
     struct gb_fail why = {0};
-    enum gb_err e = authenticate(g, container, &why);
+    enum gb_err e = GB_OK;
+    if (!g->reader)
+        e = g->take_reader(g->arg, &g->reader, fail);
+    if (e)
+        return e;
+    e = authenticate(g, container, &why);
     if (e) {
         if (e != GB_E_KEY && e != GB_E_DATABASE && e != GB_E_MEMORY)
             gb_quarantine_keep(g->hub, container, g->bundle.device, &why);

@@ -20,7 +20,12 @@ struct gb_ingest {
     const char *hub;                  /* the folder */
     const uint8_t *site;              /* 16 bytes */
     const struct gb_box_key *receive; /* the hub's */
-    struct gb_state *reader;          /* refreshed; this thread's alone */
+    struct gb_state *reader;          /* refreshed; this thread's alone; or */
+    /* NULL, and taken when a request could be opened: whoever does not even
+     * know the hub's key costs no reader.  The caller gives it back. */
+    enum gb_err (*take_reader)(void *arg, struct gb_state **reader,
+                               struct gb_fail *fail);
+    void *arg; /* of take_reader */
     struct gb_intake intake;
     bool file; /* it came by stick: its clocks are judged so */
 

@@ -35,6 +35,16 @@ static const struct gb_option export_options[] = {
     {"to", 0, "DIR", "where the file goes, a stick perhaps (needed)"},
     {0}};
 
+static const struct gb_option resolve_options[] = {
+    {"keep", 0, "K", "the K-th value, as `conflicts` counts them"},
+    {"value", 0, "V", "or this one"},
+    {"actor", 0, "STAFF", "the supervisor who decides (needed)"},
+    {"reason", 0, "TEXT", "why (needed)"},
+    {"expect", 0, "TOKEN",
+     "refuse if the values are not those that "
+     "`conflicts` showed with it"},
+    {0}};
+
 static const struct gb_option json_options[] = {GB_OPTION_JSON, {0}};
 
 static const struct gb_command commands[] = {
@@ -50,6 +60,25 @@ static const struct gb_command commands[] = {
      gb_cmd_import},
     {"export", "HUB --device N --to DIR", "write what a handheld lacks",
      export_options, 1, 1, gb_cmd_export},
+    {"status", "HUB", "the hub as a whole", json_options, 1, 1, gb_cmd_status},
+    {"devices", "HUB", "the handhelds, and where they stand", json_options, 1,
+     1, gb_cmd_devices},
+    {"digest", "HUB", "SHA-256 over all records, as a synced handheld has it",
+     NULL, 1, 1, gb_cmd_digest},
+    {"conflicts", "HUB", "what was edited at once", json_options, 1, 1,
+     gb_cmd_conflicts},
+    {"resolve", "HUB TABLE:ID:COLUMN --keep K", "decide a conflict",
+     resolve_options, 2, 2, gb_cmd_resolve},
+    {"explain", "HUB TABLE ID [COLUMN]", "each write, and why it shows or not",
+     json_options, 3, 4, gb_cmd_explain},
+    {"quarantine", "HUB [show N]", "what did not take effect, and why", NULL, 1,
+     3, gb_cmd_quarantine},
+    {"schema", "HUB DIR", "put the next version of the rules in force", NULL, 2,
+     2, gb_cmd_schema},
+    {"backup", "HUB DIR", "copy ledger, personal values and keys", NULL, 2, 2,
+     gb_cmd_backup},
+    {"rebuild", "HUB", "make hub.db anew from the ledger", json_options, 1, 1,
+     gb_cmd_rebuild},
     {0}};
 
 static const struct gb_program program = {
@@ -60,7 +89,6 @@ int
 main(int argc, char **argv)
 {
     struct gb_fail fail = {0};
-    (void)json_options;
     if (gb_crypto_init(&fail))
         return gb_report(program.name, &fail);
     return gb_cmd_main(&program, argc, argv);

@@ -97,12 +97,17 @@ tell(const struct sync *s, uint64_t to)
 /* ------------------------------------------------------------------- sync --
  */
 
+static enum gb_err
+take_reader(void *arg, struct gb_state **reader, struct gb_fail *fail)
+{
+    return gb_readers_take(arg, reader, fail);
+}
+
 static void *
 begin(void *arg, const struct gb_http_request *request,
       struct gb_http_reply *refusal)
 {
     struct gb_server *server = arg;
-    struct gb_state *reader = NULL;
     struct sync *s = calloc(1, sizeof *s);
     if (!s) {
         refusal->status = 503;
@@ -111,11 +116,11 @@ begin(void *arg, const struct gb_http_request *request,
     s->server = server;
     snprintf(s->peer, sizeof s->peer, "%s", request->peer);
     gb_spool_init(&s->reply, server->office->path, GB_SERVE_REPLY_MEMORY);
-    gb_readers_take(&server->readers, &reader, &s->fail);
     s->in.hub = server->office->path;
     s->in.site = server->office->site;
     s->in.receive = &server->office->keys.receive;
-    s->in.reader = reader;
+    s->in.take_reader = take_reader;
+    s->in.arg = &server->readers;
     s->in.intake = gb_clerk_intake(server->clerk);
     gb_ingest_init(&s->in);
     gb_clerk_enter(server->clerk);
@@ -153,7 +158,7 @@ static void
 finish(struct sync *s)
 {
     struct gb_fail why = {0};
-    if (s->in.reader && gb_ingest_finish(&s->in, &why) && !s->fail.code)
+    if (gb_ingest_finish(&s->in, &why) && !s->fail.code)
         s->fail = why;
     gb_clerk_leave(s->server->clerk);
 }

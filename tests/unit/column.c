@@ -173,7 +173,7 @@ static const struct {
     C("bits cut", GB_FORM_INT, 9, "\2\1", "presence"),
     C("all bits", GB_FORM_INT, 2, "\2\3\2\2", "presence"),
     C("no bits", GB_FORM_INT, 2, "\2\0", "presence"),
-    C("unused bits", GB_FORM_INT, 2, "\2\5\2\2", "presence"),
+    C("unused bits", GB_FORM_INT, 3, "\2\x11\2\2", "presence"),
     C("more values than bytes", GB_FORM_INT, 60000, "\1\2\2", "presence"),
     C("number cut", GB_FORM_INT, 2, "\1\x80\x80", "number"),
     C("long number", GB_FORM_INT, 2, "\1\x82\0\2", "number"),

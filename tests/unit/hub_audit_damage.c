@@ -5,6 +5,8 @@
 #include <dirent.h>
 #include <sys/stat.h>
 
+#include "support/alloc.h"
+
 /* ------------------------------------------------------------- files -- */
 
 static struct gb_buf
@@ -299,13 +301,38 @@ a_clone(void **state)
     gb_audit_release(&r);
 }
 
+/* -------------------------------------------------------- out of memory -- */
+
+static enum gb_err
+audit_forged(void *arg, struct gb_fail *fail)
+{
+    const struct world *w = arg;
+    struct gb_audit_report r;
+    struct gb_audit_plan plan = {.ledger = w->forged};
+    enum gb_err e = gb_audit_run(&plan, &r, fail);
+    if (e)
+        assert_int_equal(r.verdict, GB_AUDIT_UNCHECKED);
+    gb_audit_release(&r);
+    return e;
+}
+
+/* No lack of memory is taken for a fault of the ledger. */
+static void
+out_of_memory(void **state)
+{
+    struct world *w = *state;
+    forge_copy(w, 2);
+    alloc_sweep(audit_forged, w);
+}
+
 int
 main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
         TEST(flipped_packs), TEST(flipped_indexes), TEST(every_object),
-        TEST(loose_objects), TEST(the_ref),         TEST(a_clone),
+        TEST(loose_objects), TEST(the_ref),         TEST(out_of_memory),
+        TEST(a_clone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

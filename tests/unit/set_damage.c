@@ -217,6 +217,74 @@ mutations_do_no_harm(void **state)
     assert_true(good > 100);
 }
 
+/* Section OPS of one operation, and what is said about it (NULL: nothing).
+ * Table 1 `person` has a, name, age, b, face; table 3 `tag` has t. */
+static const struct {
+    const char *name, *bytes;
+    size_t len;
+    const char *why;
+} made[] = {
+#define C(name, bytes, why)                                                    \
+    {                                                                          \
+        name, bytes, sizeof bytes - 1, why                                     \
+    }
+    C("insert", "\1\1\3\1\2\0\0", NULL),
+    C("insert with all", "\1\1\3\1\2\1\0\1r\1\0\1t", NULL),
+    C("set", "\1\2\3\1\2\1\1\0\1t", NULL),
+    C("void", "\1\3\3\1\2\0", NULL),
+    C("resolve", "\1\4\3\1\2\1\0\0\1\7\2", NULL),
+    C("site", "\1\x08\1\0", NULL),
+    C("release", "\1\x0b\1\0\2\7\2\7\2", NULL),
+    C("no group", "\0", "number of groups"),
+    C("kind 0", "\1\0\1\0", "unknown kind"),
+    C("kind 5", "\1\5\3\1\2\0", "unknown kind"),
+    C("kind 12", "\1\x0c\1\0", "unknown kind"),
+    C("table 4", "\1\3\4\1\2\0", "unknown kind or table"),
+    C("empty group", "\2\3\2\0\3\3\1\2\0", "wrong number"),
+    C("two operations", "\1\3\3\2\2\2\0", "wrong number"),
+    C("counter 0", "\1\3\3\1\0\0", "record ids"),
+    C("negative", "\1\3\3\1\1\0", "record ids"),
+    C("device 8192", "\1\3\3\1\x82\x80\x80\x80\x80\x80\x80\x20\0",
+      "record ids"),
+    C("empty ref", "\1\1\3\1\2\1\0\0\0", "ref or reason is empty"),
+    C("empty reason", "\1\3\3\1\2\1\0\0", "ref or reason is empty"),
+    C("mask 0", "\1\2\3\1\2\0", "masks"),
+    C("mask of column 1", "\1\2\3\1\2\2\0", "masks"),
+    C("personal resolution", "\1\4\1\1\2\2\0\1\7\2", "masks"),
+    C("personal mask of another column", "\1\1\1\1\2\0\0\0\1", "masks"),
+    C("no commitment", "\1\1\1\1\2\0\0\0\2", "commitments"),
+    C("no names", "\1\x0b\1\0\0", "number of names"),
+    C("names fall", "\1\x0b\1\0\2\7\2\6\2", "names of operations"),
+    C("names stay", "\1\x0b\1\0\2\7\2\7\0", "names of operations"),
+    C("name before 0", "\1\x0b\1\0\1\7\1", "names of operations"),
+    C("device too great", "\1\x0b\1\0\1\x80\x40\2", "names of operations"),
+    C("goes on", "\1\3\3\1\2\0\0", "goes on behind"),
+#undef C
+};
+
+static void
+each_field_is_checked(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
+        struct raw r;
+        struct gb_buf b;
+        struct gb_set set;
+        struct gb_fail fail = {0};
+        random_raw(&r, 5, 1);
+        r.section[2] = GB_SPAN(made[i].bytes, made[i].len);
+        gb_buf_init(&b, GB_SET_MAX);
+        store_raw(&r, &b);
+        enum gb_err e = gb_set_decode(gb_buf_view(&b), every, &set, &fail);
+        if (!made[i].why != !e || (e && !strstr(fail.text, made[i].why)))
+            fail_msg("%s: %s: %s", made[i].name, gb_err_name(e), fail.text);
+        gb_set_release(&set);
+        assert_true(accepted(&r) == !made[i].why);
+        gb_arena_release(&r.arena);
+        gb_buf_release(&b);
+    }
+}
+
 /* ------------------------------------------------------- signed bytes -- */
 
 /* Damage behind compression: refused, or another set than it was. */
@@ -432,6 +500,7 @@ main(void)
         cmocka_unit_test(every_bit_of_sections_counts),
         cmocka_unit_test(every_section_is_needed_whole),
         cmocka_unit_test(mutations_do_no_harm),
+        cmocka_unit_test(each_field_is_checked),
         cmocka_unit_test(every_bit_of_signed_bytes_counts),
         cmocka_unit_test(headers_are_checked),
         cmocka_unit_test(containers_fall_into_three_parts),

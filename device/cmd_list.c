@@ -1,0 +1,170 @@
+/* cmd_list.c - gengbu list: the records of a table, or the rows of a view */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/term.h"
+#include "fields.h"
+#include "near.h"
+#include "present.h"
+#include "verbs.h"
+
+#define FLUSH_AT 65536 /* bytes of JSON before they are printed */
+
+struct listing {
+    const struct gb_args *args;
+    struct gb_folder f;
+    const struct gb_schema *schema;
+    const char *lang;
+    int64_t limit; /* rows; -1: all */
+    sqlite3_stmt *rows;
+    struct gb_buf out;
+};
+
+/* Tables first, then views. */
+static const char *
+name_at(const void *context, int i)
+{
+    const struct gb_schema *s = context;
+    if (i < s->ntables)
+        return s->tables[i].name;
+    i -= s->ntables;
+    return i < s->nviews ? s->views[i].name : NULL;
+}
+
+/* The columns of a table by name, as the engine's own are not shown; JSON has
+ * the caller's name and the reason of a void as well. */
+static void
+select_table(struct listing *l, const struct gb_table *t, struct gb_buf *sql)
+{
+    gb_buf_text(sql, "SELECT id");
+    for (int c = 0; c < t->ncolumns; c++)
+        gb_buf_printf(sql, ", \"%s\"", t->columns[c].name);
+    if (gb_args_flag(l->args, "json"))
+        gb_buf_text(sql, ", _ref, _void");
+    gb_buf_printf(sql, " FROM \"%s\"%s ORDER BY id", t->name,
+                  gb_args_flag(l->args, "all") ? "" : " WHERE _void IS NULL");
+}
+
+static enum gb_err
+prepare(struct listing *l, const char *name, struct gb_fail *fail)
+{
+    struct gb_buf sql;
+    int table = gb_schema_table(l->schema, gb_span_text(name)), view = 0;
+    gb_buf_init(&sql, 65536);
+    while (view < l->schema->nviews &&
+           strcmp(l->schema->views[view].name, name))
+        view++;
+    if (table < 0 && view == l->schema->nviews)
+        return gb_near_fail(fail, "table", gb_span_text(name), name_at,
+                            l->schema);
+    if (table >= 0)
+        select_table(l, &l->schema->tables[table], &sql);
+    else
+        gb_buf_printf(&sql, "SELECT * FROM \"%s\"", name);
+    gb_buf_printf(&sql, " LIMIT %lld", (long long)l->limit);
+    gb_buf_u8(&sql, 0);
+    enum gb_err e = gb_buf_check(&sql, "a query", fail);
+    if (!e)
+        e = gb_db_prepare(gb_journal_db(l->f.journal), (const char *)sql.ptr,
+                          &l->rows, fail);
+    gb_buf_release(&sql);
+    return e;
+}
+
+static enum gb_err
+print_json(struct listing *l, struct gb_fail *fail)
+{
+    bool row = false;
+    struct gb_json_writer w = gb_json_writer(&l->out, true);
+    enum gb_err e = GB_OK;
+    int n = sqlite3_column_count(l->rows);
+    gb_json_begin_array(&w);
+    while (!e && !(e = gb_db_step(l->rows, &row, fail)) && row) {
+        gb_json_begin_object(&w);
+        for (int i = 0; i < n; i++) {
+            struct gb_value v = gb_db_value(l->rows, i);
+            gb_json_key(&w, sqlite3_column_name(l->rows, i));
+            gb_json_put_value(&w, &v);
+        }
+        gb_json_end_object(&w);
+        if (l->out.len > FLUSH_AT)
+            e = gb_verb_flush(&l->out, fail);
+    }
+    gb_json_end_array(&w);
+    gb_buf_text(&l->out, "\n");
+    return e ? e : gb_verb_flush(&l->out, fail);
+}
+
+/* The first columns, as many as a grid has. */
+static int
+columns(struct listing *l, struct gb_present shown[GB_GRID_COLUMNS_MAX],
+        struct gb_grid_column grid[GB_GRID_COLUMNS_MAX])
+{
+    int n = sqlite3_column_count(l->rows);
+    n = n < GB_GRID_COLUMNS_MAX ? n : GB_GRID_COLUMNS_MAX;
+    for (int i = 0; i < n; i++) {
+        shown[i] = gb_present_of(l->schema, l->lang, l->rows, i);
+        grid[i] = (struct gb_grid_column){gb_present_title(&shown[i]),
+                                          gb_present_right(&shown[i])};
+    }
+    return n;
+}
+
+static enum gb_err
+print_grid(struct listing *l, struct gb_fail *fail)
+{
+    struct gb_present shown[GB_GRID_COLUMNS_MAX];
+    struct gb_grid_column titles[GB_GRID_COLUMNS_MAX];
+    struct gb_grid grid;
+    struct gb_buf text;
+    bool row = false;
+    enum gb_err e = GB_OK;
+    int n = columns(l, shown, titles);
+    gb_grid_init(&grid, titles, n);
+    gb_buf_init(&text, 2 * GB_TEXT_MAX);
+    while (!e && !(e = gb_db_step(l->rows, &row, fail)) && row)
+        for (int i = 0; i < n && !e; i++) {
+            struct gb_value v = gb_db_value(l->rows, i);
+            gb_buf_clear(&text);
+            gb_present_value(&shown[i], &v, &text);
+            e = gb_buf_check(&text, "a value", fail);
+            gb_grid_cell(&grid, gb_buf_view(&text));
+        }
+    if (!e)
+        e = gb_grid_print(&grid, &l->out, fail);
+    if (!e)
+        e = gb_verb_flush(&l->out, fail);
+    if (!e && n < sqlite3_column_count(l->rows))
+        fprintf(stderr, "%d more columns: use --json, or show\n",
+                sqlite3_column_count(l->rows) - n);
+    gb_buf_release(&text);
+    gb_grid_release(&grid);
+    return e;
+}
+
+int
+gb_verb_list(const struct gb_args *args)
+{
+    struct gb_fail fail = {0};
+    struct listing l = {.args = args, .limit = -1};
+    gb_buf_init(&l.out, GB_VERB_OUT_MAX);
+    enum gb_err e =
+        gb_verb_open(args, &l.f, "gengbu list", GB_FOLDER_READ, &fail);
+    if (!e)
+        e = gb_verb_lang(args, &l.lang, &fail);
+    if (!e)
+        e = gb_args_int(args, "limit", 0, INT64_MAX, &l.limit, &fail);
+    if (!e)
+        e = gb_verb_zone(&l.f, &fail);
+    if (!e)
+        e = gb_fields_schema(l.f.journal, &l.schema, &fail);
+    if (!e)
+        e = prepare(&l, gb_args_word(args, 1), &fail);
+    if (!e)
+        e = gb_args_flag(args, "json") ? print_json(&l, &fail)
+                                       : print_grid(&l, &fail);
+    sqlite3_finalize(l.rows);
+    gb_buf_release(&l.out);
+    gb_folder_close(&l.f);
+    return e ? gb_cmd_fail(args, &fail) : 0;
+}

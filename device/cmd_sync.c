@@ -1,0 +1,260 @@
+/* cmd_sync.c - gengbu sync, export, import: to the hub and back */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "engine/id.h"
+#include "engine/term.h"
+#include "stick.h"
+#include "sync.h"
+#include "verbs.h"
+
+/* --------------------------------------------------------- taken back -- */
+
+struct taken {
+    int64_t skip;
+};
+
+static void
+count_taken(void *context, const struct gb_taken_back *t)
+{
+    (void)t;
+    ++*(int64_t *)context;
+}
+
+static void
+print_taken(void *context, const struct gb_taken_back *t)
+{
+    struct taken *k = context;
+    char id[GB_ID_TEXT];
+    if (k->skip-- > 0)
+        return;
+    gb_id_print(id, t->id);
+    printf("taken back: %s %s: %s (%s)\n", t->table, id, gb_code_text(t->code),
+           gb_code_name(t->code));
+}
+
+/* How many operations the hub has taken back so far. */
+static enum gb_err
+taken_count(struct gb_folder *f, int64_t *out, struct gb_fail *fail)
+{
+    *out = 0;
+    return gb_journal_taken_back(f->journal, count_taken, out, fail);
+}
+
+/* Those that came since there were `before`. */
+static enum gb_err
+taken_since(struct gb_folder *f, int64_t before, struct gb_fail *fail)
+{
+    struct taken k = {.skip = before};
+    return gb_journal_taken_back(f->journal, print_taken, &k, fail);
+}
+
+/* ----------------------------------------------------------------- sync -- */
+
+/* The hub's address: --hub, or the journal's. */
+static enum gb_err
+find_url(const struct gb_args *args, struct gb_folder *f, char *out,
+         size_t size, struct gb_fail *fail)
+{
+    struct gb_journal_info info;
+    const char *given = gb_args_value(args, "hub");
+    enum gb_err e = gb_journal_info(f->journal, &info, fail);
+    if (e)
+        return e;
+    gb_wipe(info.secret, sizeof info.secret);
+    snprintf(out, size, "%s", given ? given : info.url);
+    if (!*out)
+        return gb_fail_set(fail, GB_E_NETWORK,
+                           "no hub address is known: give --hub URL, or carry "
+                           "the work by stick with `gengbu export`");
+    if (strlen(given ? given : "") >= sizeof info.url)
+        return gb_fail_set(fail, GB_E_USAGE, "--hub: the URL is too long");
+    return GB_OK;
+}
+
+/* An address that worked is kept. */
+static enum gb_err
+keep_url(struct gb_folder *f, const char *url, struct gb_fail *fail)
+{
+    struct gb_journal_info info;
+    enum gb_err e = gb_journal_info(f->journal, &info, fail);
+    if (e || !strcmp(info.url, url))
+        return e;
+    e = gb_folder_reopen(f, GB_FOLDER_WRITE, fail);
+    return e ? e : gb_journal_set_url(f->journal, url, fail);
+}
+
+static void
+print_sync(const struct gb_sync_report *r)
+{
+    char up[GB_TERM_SIZE], down[GB_TERM_SIZE];
+    printf("sent %d change sets (%s), %lld accepted; received %lld records "
+           "(%s)\n",
+           r->sets_sent, gb_term_size(up, r->bytes_up),
+           (long long)r->applied.accepted_sets, (long long)r->applied.records,
+           gb_term_size(down, r->bytes_down));
+    if (r->unsent)
+        printf("%lld operations are still to be sent\n", (long long)r->unsent);
+}
+
+static enum gb_err
+json_sync(const struct gb_sync_report *r, struct gb_fail *fail)
+{
+    struct gb_buf out;
+    gb_buf_init(&out, 4096);
+    struct gb_json_writer w = gb_json_writer(&out, true);
+    gb_json_begin_object(&w);
+    gb_json_pair_int(&w, "rounds", r->rounds);
+    gb_json_pair_int(&w, "sets_sent", r->sets_sent);
+    gb_json_pair_int(&w, "sets_accepted", r->applied.accepted_sets);
+    gb_json_pair_int(&w, "records_received", r->applied.records);
+    gb_json_pair_int(&w, "taken_back", r->applied.quarantined);
+    gb_json_pair_int(&w, "unsent", r->unsent);
+    gb_json_pair_int(&w, "bytes_up", (int64_t)r->bytes_up);
+    gb_json_pair_int(&w, "bytes_down", (int64_t)r->bytes_down);
+    gb_json_end_object(&w);
+    gb_buf_text(&out, "\n");
+    enum gb_err e = gb_verb_flush(&out, fail);
+    gb_buf_release(&out);
+    return e;
+}
+
+int
+gb_verb_sync(const struct gb_args *args)
+{
+    struct gb_fail fail = {0};
+    struct gb_folder f;
+    struct gb_sync_report report = {0};
+    char url[512];
+    int64_t taken = 0;
+    bool json = gb_args_flag(args, "json");
+    enum gb_err e =
+        gb_verb_open(args, &f, "gengbu sync", GB_FOLDER_READ, &fail);
+    if (!e)
+        e = find_url(args, &f, url, sizeof url, &fail);
+    if (!e)
+        e = taken_count(&f, &taken, &fail);
+    if (!e)
+        e = gb_sync_run(&f, url, &report, &fail);
+    if (!e && json)
+        e = json_sync(&report, &fail);
+    else if (!e)
+        print_sync(&report);
+    if (!e && !json)
+        e = taken_since(&f, taken, &fail);
+    if (!e && gb_args_value(args, "hub"))
+        e = keep_url(&f, url, &fail);
+    gb_folder_close(&f);
+    return e ? gb_cmd_fail(args, &fail) : 0;
+}
+
+/* ------------------------------------------------------------- by stick -- */
+
+int
+gb_verb_export(const struct gb_args *args)
+{
+    struct gb_fail fail = {0};
+    struct gb_folder f;
+    struct gb_stick_export out;
+    char size[GB_TERM_SIZE];
+    enum gb_err e =
+        gb_verb_open(args, &f, "gengbu export", GB_FOLDER_WRITE, &fail);
+    if (!e)
+        e = gb_stick_write(&f, gb_args_word(args, 1), &out, &fail);
+    gb_folder_close(&f);
+    if (e)
+        return gb_cmd_fail(args, &fail);
+    printf("%s: %lld operations in %d change sets (%s), safe to remove\n",
+           out.path, (long long)out.operations, out.sets,
+           gb_term_size(size, out.bytes));
+    return 0;
+}
+
+struct importing {
+    const struct gb_args *args;
+    struct gb_folder f;
+    int files, applied, failed;
+};
+
+/* One file; a failure is reported and the next one goes on.  In a folder,
+ * files for others are no failure: a stick serves a whole office. */
+static void
+import_file(struct importing *im, const char *path, bool in_folder)
+{
+    struct gb_fail fail = {0};
+    struct gb_stick_import in;
+    enum gb_err e = gb_stick_read(&im->f, path, &in, &fail);
+    if (e == GB_E_SITE && in_folder)
+        return;
+    im->files++;
+    if (e) {
+        im->failed++;
+        gb_report(gb_args_program(im->args)->name, &fail);
+        return;
+    }
+    im->applied += in.applied;
+    if (in.applied)
+        printf("%s: %lld records, %lld of the change sets sent before are "
+               "accepted\n",
+               path, (long long)in.counts.records,
+               (long long)in.counts.accepted_sets);
+    else
+        printf("%s: nothing new\n", path);
+}
+
+static bool
+is_bundle(const char *name)
+{
+    size_t n = strlen(name), ending = strlen(GB_STICK_ENDING);
+    return n > ending && !strcmp(name + n - ending, GB_STICK_ENDING);
+}
+
+static enum gb_err
+import_folder(struct importing *im, const char *path, struct gb_fail *fail)
+{
+    char file[GB_FILE_PATH_MAX];
+    struct gb_names names;
+    enum gb_err e = gb_file_list(path, &names, fail);
+    for (size_t i = 0; i < names.count && !e; i++) {
+        if (!is_bundle(names.list[i]))
+            continue;
+        e = gb_folder_name(file, path, names.list[i], fail);
+        if (!e)
+            import_file(im, file, true);
+    }
+    gb_names_release(&names);
+    return e;
+}
+
+int
+gb_verb_import(const struct gb_args *args)
+{
+    struct gb_fail fail = {0};
+    struct importing im = {.args = args};
+    struct stat st;
+    int64_t taken = 0;
+    enum gb_err e =
+        gb_verb_open(args, &im.f, "gengbu import", GB_FOLDER_READ, &fail);
+    if (!e)
+        e = taken_count(&im.f, &taken, &fail);
+    for (int i = 1; i < gb_args_count(args) && !e; i++) {
+        const char *path = gb_args_word(args, i);
+        if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+            e = import_folder(&im, path, &fail);
+        else
+            import_file(&im, path, false);
+    }
+    if (!e && !im.files)
+        e = gb_fail_set(&fail, GB_E_MISSING,
+                        "there is no file for this device: `gengbu-hub "
+                        "export` writes one");
+    if (!e)
+        e = gb_folder_reopen(&im.f, GB_FOLDER_READ, &fail);
+    if (!e)
+        e = taken_since(&im.f, taken, &fail);
+    gb_folder_close(&im.f);
+    if (e)
+        return gb_cmd_fail(args, &fail);
+    return im.failed ? 1 : 0;
+}

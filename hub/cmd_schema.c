@@ -1,0 +1,105 @@
+/* cmd_schema.c - `gengbu-hub schema`: the next version of the rules */
+#include <stdio.h>
+#include <string.h>
+
+#include "engine/tlv.h"
+#include "hub/cmd.h"
+
+/* Sets, rows and deltas of older versions go on by number: what is new comes
+ * behind what was there, tables and columns alike. */
+static enum gb_err
+check_numbers(const struct gb_schema *old, const struct gb_schema *next,
+              struct gb_fail *fail)
+{
+    for (int t = 0; t < old->ntables; t++) {
+        const struct gb_table *a = &old->tables[t], *b = &next->tables[t];
+        if (strcmp(a->name, b->name))
+            return gb_fail_set(fail, GB_E_SCHEMA,
+                               "table %s is new and comes before %s: put new "
+                               "tables into a file that sorts last",
+                               b->name, a->name);
+        for (int c = 0; c < a->ncolumns; c++)
+            if (strcmp(a->columns[c].name, b->columns[c].name))
+                return gb_fail_set(fail, GB_E_SCHEMA,
+                                   "%s.%s is new and comes before %s: put new "
+                                   "columns behind the old ones",
+                                   a->name, b->columns[c].name,
+                                   a->columns[c].name);
+    }
+    return GB_OK;
+}
+
+/* Whether it loads, and may follow the one in force. */
+static enum gb_err
+check(const struct gb_schema *old, struct gb_span text, struct gb_fail *fail)
+{
+    struct gb_schema *next = NULL;
+    enum gb_err e = gb_schema_load(text, old->version + 1, &next, fail);
+    if (!e)
+        e = gb_schema_follows(old, next, fail);
+    if (!e)
+        e = check_numbers(old, next, fail);
+    gb_schema_free(next);
+    return e;
+}
+
+/* The schema, into the ledger. */
+static enum gb_err
+put(struct gb_office *o, struct gb_span text, struct gb_fail *fail)
+{
+    uint32_t version = gb_state_schema(o->state)->version + 1;
+    struct gb_buf payload;
+    struct gb_op op = {.kind = GB_SCHEMA};
+    gb_buf_init(&payload, GB_SCHEMA_MAX + 64);
+    gb_tlv_number(&payload, GB_SCHEMA_VERSION, version);
+    gb_tlv_put(&payload, GB_SCHEMA_TEXT, text);
+    op.text = gb_buf_view(&payload);
+    enum gb_err e = gb_buf_check(&payload, "the schema", fail);
+    if (!e)
+        e = gb_office_own(o, &op, 1, 0, fail);
+    gb_buf_release(&payload);
+    if (!e && gb_state_schema(o->state)->version != version)
+        e = gb_fail_set(fail, GB_E_SCHEMA, "the schema was not taken");
+    return e;
+}
+
+static enum gb_err
+follow(struct gb_office *o, const char *folder, struct gb_span text,
+       struct gb_fail *fail)
+{
+    const struct gb_schema *old = gb_state_schema(o->state);
+    if (gb_span_equal(old->text, text)) {
+        printf("version %u is this schema already\n", old->version);
+        return GB_OK;
+    }
+    enum gb_err e = check(old, text, fail);
+    if (!e)
+        e = put(o, text, fail);
+    if (!e)
+        printf("version %u is in force, from %s; handhelds get it with their "
+               "next sync\n",
+               gb_state_schema(o->state)->version, folder);
+    return e;
+}
+
+int
+gb_cmd_schema(const struct gb_args *args)
+{
+    struct gb_fail fail = {0};
+    struct gb_office *o = NULL;
+    struct gb_buf text;
+    const char *folder = gb_args_word(args, 1);
+    gb_buf_init(&text, GB_SCHEMA_MAX);
+    enum gb_err e = gb_schema_read_folder(folder, &text, &fail);
+    if (!e)
+        e = gb_cmd_open(args, "gengbu-hub schema", &o, &fail);
+    if (!e)
+        e = gb_office_lock(o, &fail);
+    if (!e) {
+        e = follow(o, folder, gb_buf_view(&text), &fail);
+        gb_office_unlock(o);
+    }
+    gb_office_close(o);
+    gb_buf_release(&text);
+    return e ? gb_cmd_fail(args, &fail) : 0;
+}
