@@ -89,11 +89,11 @@ static void
 print_sync(const struct gb_sync_report *r)
 {
     char up[GB_TERM_SIZE], down[GB_TERM_SIZE];
-    printf("sent %d change sets (%s), %lld accepted; received %lld records "
+    printf("sent %d change set%s (%s), %lld accepted; received %lld records "
            "(%s)\n",
-           r->sets_sent, gb_term_size(up, r->bytes_up),
-           (long long)r->applied.accepted_sets, (long long)r->applied.records,
-           gb_term_size(down, r->bytes_down));
+           r->sets_sent, r->sets_sent == 1 ? "" : "s",
+           gb_term_size(up, r->bytes_up), (long long)r->applied.accepted_sets,
+           (long long)r->applied.records, gb_term_size(down, r->bytes_down));
     if (r->unsent)
         printf("%lld operations are still to be sent\n", (long long)r->unsent);
 }
@@ -165,9 +165,9 @@ gb_verb_export(const struct gb_args *args)
     gb_folder_close(&f);
     if (e)
         return gb_cmd_fail(args, &fail);
-    printf("%s: %lld operations in %d change sets (%s), safe to remove\n",
+    printf("%s: %lld operations in %d change set%s (%s), safe to remove\n",
            out.path, (long long)out.operations, out.sets,
-           gb_term_size(size, out.bytes));
+           out.sets == 1 ? "" : "s", gb_term_size(size, out.bytes));
     return 0;
 }
 

@@ -219,7 +219,7 @@ commit(struct import *im, int64_t lines, bool refused, struct gb_fail *fail)
     enum gb_err e = gb_journal_import_note(j, im->whole, lines, fail);
     if (!e && im->resumed)
         e = gb_journal_import_note(j, im->partial, 0, fail);
-    if (!e && refused && lines) {
+    if (!e && refused) {
         marker(&im->in, key);
         e = gb_journal_import_note(j, key, lines, fail);
     }
@@ -271,7 +271,9 @@ refuse(struct import *im, const struct gb_sha256_state *before, enum gb_err e,
     struct gb_fail why = {0};
     int64_t number = im->in.number;
     im->in.hash = *before;
-    if (commit(im, number - 1, true, &why))
+    if (number == 1)
+        gb_journal_rollback(im->f->journal);
+    else if (commit(im, number - 1, true, &why))
         return gb_fail_set(fail, why.code, "%s", why.text);
     gb_fail_wrap(fail, "%s: line %lld", im->in.name, (long long)number);
     return e;

@@ -77,6 +77,22 @@ gb_present_of(const struct gb_schema *s, const char *lang,
     return p;
 }
 
+/* What a view computes is mostly called as the column it comes from: the
+ * label of the first column of that name, or the name itself. */
+static const char *
+same_name(const struct gb_present *p)
+{
+    const struct gb_schema *s = p->schema;
+    for (int t = 0; t < s->ntables; t++) {
+        int c = gb_table_column(&s->tables[t], gb_span_text(p->name));
+        const char *label =
+            c < 0 ? NULL : gb_schema_label(s, t, c, NULL, p->lang);
+        if (label)
+            return label;
+    }
+    return p->name;
+}
+
 const char *
 gb_present_title(const struct gb_present *p)
 {
@@ -88,7 +104,7 @@ gb_present_title(const struct gb_present *p)
         struct gb_value name = gb_value_text(gb_span_text(p->name));
         label = gb_schema_label(p->schema, -1, -1, &name, p->lang);
     }
-    return label ? label : p->name;
+    return label ? label : same_name(p);
 }
 
 bool

@@ -58,7 +58,7 @@ gb_buf_grow(struct gb_buf *b, size_t n)
     if (n > b->cap - b->len || !b->ptr) {
         size_t cap = b->cap ? b->cap : 256;
         while (cap < b->len + n)
-            cap *= 2;
+            cap = cap > b->max / 2 ? b->max : 2 * cap;
         if (cap > b->max)
             cap = b->max ? b->max : 1;
         uint8_t *ptr = realloc(b->ptr, cap);
@@ -100,6 +100,8 @@ gb_buf_printf(struct gb_buf *b, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(NULL, 0, format, args);
     va_end(args);
+    if (n < 0 && !b->failed)
+        b->failed = GB_E_LIMIT; /* longer than INT_MAX */
     /* vsnprintf writes a NUL behind the text: take it back afterwards. */
     uint8_t *to = n < 0 ? NULL : gb_buf_grow(b, (size_t)n + 1);
     if (!to)
@@ -277,6 +279,7 @@ gb_read_string(struct gb_reader *r)
 size_t
 gb_read_count(struct gb_reader *r, size_t smallest)
 {
+    gb_assert(smallest > 0);
     uint64_t n = gb_read_varint(r);
     if (n > gb_read_left(r) / smallest) {
         r->bad = true;

@@ -61,6 +61,16 @@ device_time(struct gb_journal *j, struct gb_now *now)
     return gb_time_clamp(j->c.boot_wall + (now->mono_ms - j->c.boot_mono));
 }
 
+/* The next stamp, and the device time that it was given at: asked for once an
+ * operation, since the clock may tick before the operation is noted. */
+static int64_t
+issue_stamp(struct gb_journal *j)
+{
+    j->c.issued_ms = device_time(j, &j->c.issued_now);
+    j->c.clock = gb_clock_next(j->c.clock, j->c.issued_ms);
+    return j->c.clock;
+}
+
 /* The row of this boot, with its first operation. */
 static enum gb_err
 note_boot(struct gb_journal *j, const struct gb_now *now, int64_t stamp,
@@ -95,10 +105,9 @@ static enum gb_err
 note_operation(struct gb_journal *j, int64_t stamp, size_t bound,
                struct gb_fail *fail)
 {
-    struct gb_now now;
     struct gb_capture *c = &j->c;
-    int64_t ms = device_time(j, &now);
-    enum gb_err e = note_boot(j, &now, stamp, fail);
+    int64_t ms = c->issued_ms;
+    enum gb_err e = note_boot(j, &c->issued_now, stamp, fail);
     if (!e && gb_stamp_ms(stamp) != ms) {
         sqlite3_stmt *s = gb_journal_sql(j, GB_JSQL_ADD_TIME);
         sqlite3_bind_int64(s, 1, stamp);
@@ -139,11 +148,9 @@ static void
 sql_stamp(sqlite3_context *sql, int n, sqlite3_value **args)
 {
     struct gb_journal *j = journal_of(sql);
-    struct gb_now now;
     (void)n;
     (void)args;
-    j->c.clock = gb_clock_next(j->c.clock, device_time(j, &now));
-    j->c.issued = j->c.clock;
+    j->c.issued = issue_stamp(j);
     sqlite3_result_int64(sql, j->c.issued);
 }
 
@@ -220,9 +227,7 @@ sql_inserted(sqlite3_context *sql, int n, sqlite3_value **args)
 static enum gb_err
 log_change(struct gb_journal *j, struct gb_log *l, struct gb_fail *fail)
 {
-    struct gb_now now;
-    j->c.clock = gb_clock_next(j->c.clock, device_time(j, &now));
-    l->stamp = j->c.clock;
+    l->stamp = issue_stamp(j);
     l->actor = j->c.actor;
     l->level = j->c.level;
     gb_buf_clear(&j->scratch);

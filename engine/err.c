@@ -16,10 +16,26 @@ static const struct {
 #undef X
 };
 
+/* A text that was cut may end within a UTF-8 character: drop its first part. */
+static void
+drop_half_character(char *text, size_t len)
+{
+    size_t back = 1; /* bytes from the last one that begins a character */
+    while (back < 4 && back < len && (text[len - back] & 0xc0) == 0x80)
+        back++;
+    if (!len)
+        return;
+    unsigned char first = (unsigned char)text[len - back];
+    size_t want = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : first >= 0xc0 ? 2 : 1;
+    if (want > back)
+        text[len - back] = 0;
+}
+
 /* One line, whatever was quoted in it: a message never breaks a terminal. */
 static void
 clean(char *text)
 {
+    drop_half_character(text, strlen(text));
     for (; *text; text++)
         if ((unsigned char)*text < 0x20 || *text == 0x7f)
             *text = '?';
@@ -50,6 +66,7 @@ gb_fail_wrap(struct gb_fail *fail, const char *format, ...)
     va_start(args, format);
     vsnprintf(front, sizeof front, format, args);
     va_end(args);
+    drop_half_character(front, strlen(front));
     snprintf(fail->text, sizeof fail->text, "%s: %.390s", front, old);
     clean(fail->text);
     return fail->code;
@@ -58,18 +75,21 @@ gb_fail_wrap(struct gb_fail *fail, const char *format, ...)
 const char *
 gb_err_sentence(enum gb_err code)
 {
+    gb_assert(code < GB_E_COUNT);
     return errors[code].sentence;
 }
 
 const char *
 gb_err_name(enum gb_err code)
 {
+    gb_assert(code < GB_E_COUNT);
     return errors[code].name;
 }
 
 int
 gb_err_status(enum gb_err code)
 {
+    gb_assert(code < GB_E_COUNT);
     return errors[code].status;
 }
 

@@ -75,17 +75,18 @@ enum gb_journal_sql {
 
 /* What capture keeps in memory between writes. */
 struct gb_capture {
-    bool local;          /* writes are captured: 0 while the engine writes */
-    int64_t clock;       /* highest stamp given or seen */
-    int64_t counter;     /* of the last own record */
-    int64_t promised;    /* id that gb_new_id() gave out; 0: none */
-    int64_t actor;       /* 0: nobody, writes are refused */
-    int level;           /* lower of the device's and the actor's */
-    int64_t issued;      /* stamp given to the row that is being inserted */
-    int64_t issued_ms;   /* and its device time */
-    int64_t first, last; /* stamps of the open transaction's operations */
-    int operations;      /* how many it has */
-    size_t bound;        /* bytes that they may need in a set */
+    bool local;        /* writes are captured: 0 while the engine writes */
+    int64_t clock;     /* highest stamp given or seen */
+    int64_t counter;   /* of the last own record */
+    int64_t promised;  /* id that gb_new_id() gave out; 0: none */
+    int64_t actor;     /* 0: nobody, writes are refused */
+    int level;         /* lower of the device's and the actor's */
+    int64_t issued;    /* stamp given to the row that is being inserted */
+    int64_t issued_ms; /* device time of the last stamp, */
+    struct gb_now issued_now; /* and the clocks that it came from */
+    int64_t first, last;      /* stamps of the open transaction's operations */
+    int operations;           /* how many it has */
+    size_t bound;             /* bytes that they may need in a set */
     uint8_t boot[16];
     bool boot_checked; /* _boot was asked, */
     bool boot_known;   /* and this boot has its row there */

@@ -211,15 +211,20 @@ check_base(struct gb_audit *a, struct gb_state *st, const struct gb_line *l,
 /* ------------------------------------------------------------------- all -- */
 
 /* How many operations there are, as far as the set can be read. */
-static void
-count_operations(struct gb_audit *a, const struct gb_replayed *r)
+static enum gb_err
+count_operations(struct gb_audit *a, const struct gb_replayed *r,
+                 struct gb_fail *fail)
 {
     struct gb_set set;
-    struct gb_fail ignored = {0};
-    if (gb_set_decode_times(r->signed_bytes, &set, &ignored))
-        return;
+    struct gb_fail why = {0};
+    enum gb_err e = gb_set_decode_times(r->signed_bytes, &set, &why);
+    if (e == GB_E_MEMORY)
+        return gb_fail_set(fail, e, "%s", why.text);
+    if (e)
+        return GB_OK;
     a->lines[r->line->pos - a->message.first].operations = (unsigned)set.nops;
     gb_set_release(&set);
+    return GB_OK;
 }
 
 enum gb_err
@@ -249,6 +254,6 @@ gb_audit_one(void *context, const struct gb_replayed *r, struct gb_state *st,
     if (!e)
         e = check_base(a, st, r->line, &info.base, fail);
     if (!e)
-        count_operations(a, r);
+        e = count_operations(a, r, fail);
     return e;
 }

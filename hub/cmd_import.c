@@ -158,6 +158,7 @@ write_bundle(struct gb_office *o, struct gb_answer *a, const char *path,
     if (!e)
         e = gb_file_commit(&file, true, fail);
     gb_file_abandon(&file);
+    a->arg = NULL; /* the file ends here */
     return e;
 }
 

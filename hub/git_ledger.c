@@ -30,7 +30,9 @@ start(void)
         {GIT_OPT_SET_MWINDOW_FILE_LIMIT, 64},
         {GIT_OPT_SET_MWINDOW_SIZE, 32u << 20},
         {GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, 512u << 20},
+#ifdef GB_HAVE_PACK_MAX_OBJECT_SIZE /* 1.5.1 with its security update */
         {GIT_OPT_SET_PACK_MAX_OBJECT_SIZE, 2 * (size_t)GB_LEDGER_FILE_MAX},
+#endif
     };
     static const int switches[][2] = {
         {GIT_OPT_ENABLE_FSYNC_GITDIR, 1},

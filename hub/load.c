@@ -248,7 +248,10 @@ change_column(struct load *w, struct gb_op *op, const struct gb_rec *r, int c,
     const struct gb_column *col = &w->table->columns[c];
     struct gb_value old = gb_cell_value(col, &r->cells[c]), v = w->given[c];
     char from[GB_FIELD_TEXT], to[GB_FIELD_TEXT];
-    if (gb_value_equal(&old, &v))
+    /* an empty field that stood for the default when the record was new */
+    bool left = v.type == GB_NULL && w->defaults[c].type != GB_NULL &&
+                (col->notnull || col->rule.kind == GB_RULE_STATE);
+    if (left || gb_value_equal(&old, &v))
         return GB_OK;
     const char *why = objection(col, &r->cells[c], &old, &v);
     if (why)

@@ -8,6 +8,7 @@ key=$(grep -o 'SHA256:[A-Za-z0-9+/]*' "$T/init.out" | head -n 1)
 ledger=$hub/ledger.git
 handheld 1
 handheld 2
+mkdir "$T/stick"
 for n in 1 2; do
     echo '{"table":"sos","fields":{"raised_at":1795435200000}}' |
         gengbu record "$T/$n" --jsonl - >/dev/null

@@ -31,7 +31,8 @@ SELECT 'ALTER TABLE \"' || name || '\" ADD COLUMN _e INTEGER DEFAULT 0;'
     || 'ALTER TABLE \"' || name || '\" ADD COLUMN _void TEXT;'
 FROM sqlite_schema WHERE type = 'table'
 AND name NOT IN ('rule', 'record', 'enum', 'label', 'personal', 'authority',
-                 'actor', 'site')" | sqlite3 -bail "$db"
+                 'actor', 'site')" >"$dir/columns.sql"
+sqlite3 -bail "$db" <"$dir/columns.sql"
 
 status=0
 # is QUERY ANSWER: the rows, their values joined by |, one blank between rows

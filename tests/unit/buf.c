@@ -93,6 +93,21 @@ absurd_sizes_do_not_wrap_around(void **state)
 }
 
 static void
+no_ceiling_at_all_still_ends(void **state)
+{
+    (void)state;
+    struct gb_buf b;
+    gb_buf_init(&b, SIZE_MAX);
+    gb_buf_text(&b, "abc");
+    alloc_fail_from(0);
+    uint8_t *p = gb_buf_grow(&b, SIZE_MAX - 3);
+    alloc_fail_never();
+    assert_null(p);
+    assert_int_equal(b.failed, GB_E_MEMORY);
+    gb_buf_release(&b);
+}
+
+static void
 fixed_numbers_are_big_endian(void **state)
 {
     (void)state;
@@ -569,6 +584,7 @@ main(void)
         cmocka_unit_test(ceiling_is_exact_and_sticky),
         cmocka_unit_test(nothing_is_written_after_a_failure),
         cmocka_unit_test(absurd_sizes_do_not_wrap_around),
+        cmocka_unit_test(no_ceiling_at_all_still_ends),
         cmocka_unit_test(fixed_numbers_are_big_endian),
         cmocka_unit_test(printf_appends_text_without_its_nul),
         cmocka_unit_test(varints_are_leb128),

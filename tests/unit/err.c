@@ -99,6 +99,28 @@ wrapping_for_ever_stays_in_bounds(void **state)
     }
 }
 
+/* Wherever a text is cut, what is left is UTF-8. */
+static void
+a_cut_text_ends_with_a_whole_character(void **state)
+{
+    (void)state;
+    static const char *const fill[] = {"é", "客", "😀"};
+    for (size_t f = 0; f < 3; f++)
+        for (int shift = 0; shift < 5; shift++) {
+            char text[1200] = "";
+            memset(text, 'x', (size_t)shift);
+            while (strlen(text) + 5 < sizeof text)
+                strcat(text, fill[f]);
+            struct gb_fail fail = {0};
+            gb_fail_set(&fail, GB_E_IO, "%s", text);
+            assert_true(gb_utf8_valid(gb_span_text(fail.text)));
+            assert_true(strlen(fail.text) > 590);
+            gb_fail_wrap(&fail, "%s", text);
+            assert_true(gb_utf8_valid(gb_span_text(fail.text)));
+            assert_true(strlen(fail.text) > 580);
+        }
+}
+
 /* Run an assertion in a child, quietly; the signal that ended it, or 0. */
 static int
 assertion_ends_with(int value)
@@ -139,6 +161,7 @@ main(void)
         cmocka_unit_test(control_characters_never_reach_a_terminal),
         cmocka_unit_test(wrap_goes_in_front),
         cmocka_unit_test(wrapping_for_ever_stays_in_bounds),
+        cmocka_unit_test(a_cut_text_ends_with_a_whole_character),
         cmocka_unit_test(assertions_are_on),
     };
     return cmocka_run_group_tests_name("err", tests, NULL, NULL);

@@ -303,26 +303,27 @@ a_clone(void **state)
 
 /* -------------------------------------------------------- out of memory -- */
 
-static enum gb_err
-audit_forged(void *arg, struct gb_fail *fail)
-{
-    const struct world *w = arg;
-    struct gb_audit_report r;
-    struct gb_audit_plan plan = {.ledger = w->forged};
-    enum gb_err e = gb_audit_run(&plan, &r, fail);
-    if (e)
-        assert_int_equal(r.verdict, GB_AUDIT_UNCHECKED);
-    gb_audit_release(&r);
-    return e;
-}
-
-/* No lack of memory is taken for a fault of the ledger. */
+/* Whichever allocation fails, the audit ends, and not well. */
 static void
 out_of_memory(void **state)
 {
     struct world *w = *state;
+    struct gb_audit_plan plan = {.ledger = w->forged};
+    enum gb_err e = GB_E_MEMORY;
+    bool failed = true;
+    size_t n = 0;
     forge_copy(w, 2);
-    alloc_sweep(audit_forged, w);
+    for (; failed; n++) {
+        struct gb_audit_report r;
+        struct gb_fail f = {0};
+        alloc_fail_once(n);
+        e = gb_audit_run(&plan, &r, &f);
+        failed = alloc_was_failed();
+        alloc_fail_never();
+        gb_audit_release(&r);
+        assert_int_equal(e == GB_OK, !failed);
+    }
+    assert_true(n > 100);
 }
 
 int

@@ -55,6 +55,7 @@ struct fixture {
     struct gb_sign_key key, hub;
     int64_t wall, mono;
     uint8_t boot;
+    int64_t tick; /* passes between one question and the next */
 };
 
 static void
@@ -64,6 +65,8 @@ now(void *context, struct gb_now *out)
     out->wall_ms = f->wall;
     out->mono_ms = f->mono;
     memset(out->boot, f->boot, sizeof out->boot);
+    f->wall += f->tick;
+    f->mono += f->tick;
 }
 
 /* ----------------------------------------------------------- a small hub -- */
@@ -464,6 +467,26 @@ a_wrong_clock_keeps_its_times(void **state)
     gb_set_release(&set);
 }
 
+/* The clock may tick between giving a stamp and noting the operation: its time
+ * is that of its stamp, or the set could not be sealed. */
+static void
+a_clock_that_ticks_in_between_does_no_harm(void **state)
+{
+    struct fixture *f = *state;
+    struct gb_set set;
+    int made;
+    f->tick = 1;
+    int64_t id = visit(f);
+    struct gb_assign note = text(C_NOTE, "x");
+    GOOD(gb_journal_set(f->j, VISIT, id, &note, 1, &why));
+    visit(f);
+    GOOD(gb_journal_seal(f->j, &f->key, &made, &why));
+    assert_int_equal(sealed(f, 1, &set), 3);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(set.ops[i].stamp >> 16, set.ops[i].time_ms);
+    gb_set_release(&set);
+}
+
 static void
 a_rolled_back_boot_is_noted_again(void **state)
 {
@@ -586,6 +609,7 @@ main(void)
         TEST(rows_show_what_the_rules_say),
         TEST(a_set_holds_the_insert_as_it_was_made),
         TEST(a_wrong_clock_keeps_its_times),
+        TEST(a_clock_that_ticks_in_between_does_no_harm),
         TEST(a_rolled_back_boot_is_noted_again),
         TEST(transactions_stay_together_and_large_tails_are_split),
         TEST(a_transaction_that_fits_no_set_is_refused_when_written),

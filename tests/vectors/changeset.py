@@ -17,6 +17,7 @@ KINDS = {1: "insert", 2: "set", 3: "void", 4: "resolve",
          8: "site", 9: "schema", 10: "device", 11: "release"}
 HEADER = 116
 NAMES_MAX = 4096
+VALUES_MAX = 524288
 
 
 class Op:
@@ -198,6 +199,8 @@ def read_ops(s, data, schema):
         r.what = "OPS " + KINDS[kind] + (f" {table.name}" if table else "")
         read_group(r, kind, table, ops)
     r.end()
+    need(sum(len(op.cols) for op in s.ops) <= VALUES_MAX,
+         "OPS: too many values")
 
 
 def read_group(r, kind, table, ops):

@@ -58,6 +58,12 @@ class Rule:
         need(at + 2 == len(rest), "state without prefer")
         self.prefer = rest[at + 1].split(">")
 
+    def named(self):
+        """The values of a state or worst rule, as first named."""
+        return list(dict.fromkeys(
+            [v for move in self.moves for v in move] + self.prefer +
+            self.order))
+
     def is_open(self):
         """Does the rule range over open siblings?"""
         return self.name in ("max", "min", "worst", "state", "role", "review")
@@ -139,25 +145,23 @@ class Schema:
             self.table(tbl).column(col).authority.append((value, level))
         for tbl, col in db.execute("SELECT tbl, col FROM actor"):
             self.actor = (tbl, col)
-        for t in self.tables:
-            need(t.write is not None, f"{t.name}: no row in record")
 
     def read_dictionary(self, db):
-        """The preset dictionary ("Dictionary")."""
-        rows = []
-        for tbl, col, value, sort in db.execute(
-                "SELECT tbl, col, value, sort FROM enum"):
-            t = self.table(tbl)
-            rows.append((t.number, t.column(col).number, sort, value))
+        """The preset dictionary ("Dictionary"), once and in order."""
+        values = {}
+        for tbl, col, value in db.execute(
+                "SELECT tbl, col, value FROM enum ORDER BY sort, rowid"):
+            column = self.table(tbl).column(col)
+            values.setdefault(column, []).append(value)
         out, seen = b"", set()
-        for row in sorted(rows, key=lambda r: r[:3]):
-            value = row[3]
-            if not isinstance(value, str) or value in seen:
-                continue
-            if len(out) + len(value.encode()) > DICTIONARY_MAX:
-                break
-            seen.add(value)
-            out += value.encode()
+        for column in (c for t in self.tables for c in t.columns):
+            for v in values.get(column, column.rule.named()):
+                if not isinstance(v, str) or v in seen:
+                    continue
+                if len(out) + len(v.encode()) > DICTIONARY_MAX:
+                    return out
+                seen.add(v)
+                out += v.encode()
         return out
 
 
