@@ -129,6 +129,19 @@ finish(struct syncing *s, struct trip *t, const struct gb_journal_info *before,
     return e ? e : gb_journal_mark(s->f->journal, false, fail);
 }
 
+/* The trip failed before one set had left: the mark says nothing then, and
+ * the next sync need not ask first. */
+static void
+unmark(struct syncing *s, const struct trip *t,
+       const struct gb_journal_info *before)
+{
+    struct gb_fail ignored = {0};
+    if (before->uncertain || t->out.sets || !s->f->journal)
+        return;
+    if (!gb_folder_reopen(s->f, GB_FOLDER_WRITE, &ignored))
+        gb_journal_mark(s->f->journal, false, &ignored);
+}
+
 /* One round trip; *more says whether another one has something to do. */
 static enum gb_err
 round_trip(struct syncing *s, bool *more, struct gb_fail *fail)
@@ -139,8 +152,11 @@ round_trip(struct syncing *s, bool *more, struct gb_fail *fail)
     enum gb_err e = prepare(s, &t, &before, fail);
     if (!e)
         e = gb_inbox_open(&t.in, s->f, &s->keys, fail);
-    if (!e)
+    if (!e) {
         e = exchange(s, &t, fail);
+        if (e)
+            unmark(s, &t, &before);
+    }
     if (!e)
         e = finish(s, &t, &before, &news, fail);
     if (!e)
@@ -178,7 +194,7 @@ gb_sync_run(struct gb_folder *f, const char *url, struct gb_sync_report *out,
             struct gb_fail *fail)
 {
     struct syncing s = {.f = f, .report = out};
-    struct gb_fail ignored = {0};
+    struct gb_fail late = {0};
     bool more = true;
     *out = (struct gb_sync_report){0};
     enum gb_err e = set_url(&s, url, fail);
@@ -190,7 +206,6 @@ gb_sync_run(struct gb_folder *f, const char *url, struct gb_sync_report *out,
         e = round_trip(&s, &more, fail);
     gb_folder_keys_wipe(&s.keys);
     gb_lock_release(&f->sync);
-    if (gb_folder_reopen(f, GB_FOLDER_READ, e ? &ignored : fail) && !e)
-        e = fail->code;
-    return e;
+    enum gb_err open = gb_folder_reopen(f, GB_FOLDER_READ, e ? &late : fail);
+    return e ? e : open;
 }
