@@ -32,7 +32,11 @@ gb_clock_effective(const struct gb_set *set, const struct gb_arrival *at,
     for (int i = 0; i < set->nops; i++) {
         const struct gb_op *op = &set->ops[i];
         int64_t adjust = at->adjust ? at->adjust[op->boot] : 0;
-        int64_t t = gb_time_clamp(op->time_ms + adjust);
+        int64_t t;
+        /* a line of a hostile ledger may hold any number */
+        if (__builtin_add_overflow(op->time_ms, adjust, &t))
+            t = adjust < 0 ? 0 : GB_TIME_MAX;
+        t = gb_time_clamp(t);
         if (t > at->received_ms)
             t = at->received_ms;
         e = max64(e + 1, gb_stamp_of(t));

@@ -5,6 +5,8 @@
 
 #include "limits.h"
 
+#define RECEIVED_MAX 253402300799999 /* ms: the last of the year 9999 */
+
 void
 gb_line_write(const struct gb_line *l, struct gb_buf *out)
 {
@@ -156,7 +158,8 @@ read_fields(struct gb_span s, struct gb_arena *arena, struct gb_line *l)
         device < 0 || device > GB_DEVICE_MAX || !number(w[2], &seq) ||
         seq < 1 || seq > UINT32_MAX || !gb_hex_decode(l->sha256, 32, w[3]) ||
         !number(w[4], &l->received_ms) || !read_adjust(w[5], arena, l) ||
-        !number(w[6], &l->floor) || !read_verdict(w[7], l))
+        !number(w[6], &l->floor) || !read_verdict(w[7], l) ||
+        l->received_ms < 0 || l->received_ms > RECEIVED_MAX || l->floor < 0)
         return false;
     l->pos = (uint64_t)pos;
     l->device = (int)device;

@@ -69,6 +69,9 @@ apply_schema(struct gb_state *st, struct gb_span payload, enum gb_code *code,
         gb_schema_load(text, (uint32_t)version, &next, &why) ||
         (old && gb_schema_follows(old, next, &why))) {
         gb_schema_free(next);
+        /* a verdict lasts: what memory decided must not become one */
+        if (why.code == GB_E_MEMORY)
+            return gb_fail_set(fail, why.code, "%s", why.text);
         *code = GB_CODE_MALFORMED;
         return GB_OK;
     }

@@ -104,10 +104,10 @@ add_file(struct batch *b, const char *path, struct gb_span bytes,
 /* The set and its armored signature. */
 static enum gb_err
 add_set_files(struct batch *b, const struct gb_arriving *a,
-              const struct gb_line *line, struct gb_fail *fail)
+              const struct gb_line *line, const struct gb_public_key *key,
+              struct gb_fail *fail)
 {
     char path[GB_LEDGER_NAME_MAX];
-    struct gb_public_key key;
     struct gb_signature sig;
     struct gb_buf armor;
     struct gb_ledger_name name = {.kind = GB_LEDGER_SET,
@@ -116,13 +116,11 @@ add_set_files(struct batch *b, const struct gb_arriving *a,
                                   .seq = line->seq};
     gb_ledger_name_write(path, &name, line->received_ms / 1000);
     enum gb_err e = add_file(b, path, a->parts.signed_bytes, fail);
-    if (!e)
-        e = key_of(b->o->state, line->device, &key, fail);
     if (e)
         return e;
     gb_buf_init(&armor, GB_SSHSIG_MAX);
     memcpy(sig.bytes, a->parts.signature.ptr, sizeof sig.bytes);
-    gb_sshsig_armor(&armor, &key, GB_NS_CHANGESET, &sig);
+    gb_sshsig_armor(&armor, key, GB_NS_CHANGESET, &sig);
     struct gb_span kept = gb_arena_copy(&b->arena, gb_buf_view(&armor));
     gb_buf_release(&armor);
     if (!kept.ptr)
@@ -208,10 +206,14 @@ take_set(struct batch *b, struct gb_arriving *a, struct gb_decoded *d,
         d->in.nadjust = d->set.nboots;
     }
     d->in.received_ms = b->received_ms;
+    /* before the set is applied: it may bring the next key */
+    struct gb_public_key key;
+    if (!e)
+        e = key_of(b->o->state, d->info.device, &key, fail);
     if (!e)
         e = gb_state_line(b->o->state, &d->in, &b->arena, &line, fail);
     if (!e)
-        e = add_set_files(b, a, &line, fail);
+        e = add_set_files(b, a, &line, &key, fail);
     if (e)
         return e;
     gb_line_write(&line, &b->lines);

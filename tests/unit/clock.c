@@ -84,6 +84,22 @@ intervals_stay_where_they_fit(void **state)
 }
 
 static void
+no_adjustment_overflows(void **state)
+{
+    (void)state;
+    static const int64_t wild[] = {INT64_MAX, INT64_MIN, INT64_MAX - NOW,
+                                   INT64_MIN + NOW};
+    for (size_t i = 0; i < sizeof wild / sizeof *wild; i++) {
+        struct gb_set set;
+        struct gb_op ops[1];
+        int64_t e[1], times[] = {GB_TIME_MAX};
+        make(&set, ops, times, 1);
+        gb_clock_effective(&set, &(struct gb_arrival){NOW, 7, &wild[i]}, e);
+        assert_int_equal(e[0], wild[i] < 0 ? 8 : gb_stamp_of(NOW));
+    }
+}
+
+static void
 adjustment_by_the_way_it_came(void **state)
 {
     (void)state;
@@ -157,6 +173,7 @@ main(void)
         cmocka_unit_test(a_clock_that_goes_back_never_takes_the_stamps_along),
         cmocka_unit_test(effective_stamps_keep_order_and_never_lie_ahead),
         cmocka_unit_test(intervals_stay_where_they_fit),
+        cmocka_unit_test(no_adjustment_overflows),
         cmocka_unit_test(adjustment_by_the_way_it_came),
         cmocka_unit_test(ids_are_read_as_people_write_them),
     };

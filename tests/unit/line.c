@@ -47,6 +47,9 @@ static const char *const bad[] = {
     "1 0 1 " SHA " 5 0 0 applied\n\n",
     "1  0 1 " SHA " 5 0 0 applied\n",
     " 1 0 1 " SHA " 5 0 0 applied\n",
+    "1 0 1 " SHA " -1 0 0 applied\n",
+    "1 0 1 " SHA " 253402300800000 0 0 applied\n",
+    "1 0 1 " SHA " 5 0 -1 applied\n",
 };
 
 static bool
