@@ -9,6 +9,7 @@
 #include "verbs.h"
 
 #define FLUSH_AT 65536 /* bytes of JSON before they are printed */
+#define CELL_MAX 48    /* terminal columns of a value; `show` has all of it */
 
 struct listing {
     const struct gb_args *args;
@@ -110,6 +111,27 @@ columns(struct listing *l, struct gb_present shown[GB_GRID_COLUMNS_MAX],
     return n;
 }
 
+/* Shorten a long text, between characters. */
+static void
+shorten(struct gb_buf *text)
+{
+    struct gb_span s = gb_buf_view(text);
+    if (text->failed || gb_utf8_width(s) <= CELL_MAX)
+        return;
+    size_t width = 0, n = 0;
+    while (n < s.len) {
+        size_t next = n + 1;
+        while (next < s.len && (s.ptr[next] & 0xc0) == 0x80)
+            next++;
+        width += gb_utf8_width(GB_SPAN(s.ptr + n, next - n));
+        if (width > CELL_MAX - 1)
+            break;
+        n = next;
+    }
+    text->len = n;
+    gb_buf_text(text, "\xe2\x80\xa6"); /* U+2026 */
+}
+
 static enum gb_err
 print_grid(struct listing *l, struct gb_fail *fail)
 {
@@ -127,6 +149,7 @@ print_grid(struct listing *l, struct gb_fail *fail)
             struct gb_value v = gb_db_value(l->rows, i);
             gb_buf_clear(&text);
             gb_present_value(&shown[i], &v, &text);
+            shorten(&text);
             e = gb_buf_check(&text, "a value", fail);
             gb_grid_cell(&grid, gb_buf_view(&text));
         }

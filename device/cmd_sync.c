@@ -95,7 +95,8 @@ print_sync(const struct gb_sync_report *r)
            gb_term_size(up, r->bytes_up), (long long)r->applied.accepted_sets,
            (long long)r->applied.records, gb_term_size(down, r->bytes_down));
     if (r->unsent)
-        printf("%lld operations are still to be sent\n", (long long)r->unsent);
+        printf("%lld operation%s still to be sent\n", (long long)r->unsent,
+               r->unsent == 1 ? " is" : "s are");
 }
 
 static enum gb_err
@@ -165,9 +166,9 @@ gb_verb_export(const struct gb_args *args)
     gb_folder_close(&f);
     if (e)
         return gb_cmd_fail(args, &fail);
-    printf("%s: %lld operations in %d change set%s (%s), safe to remove\n",
-           out.path, (long long)out.operations, out.sets,
-           out.sets == 1 ? "" : "s", gb_term_size(size, out.bytes));
+    printf("%s: %lld operation%s in %d change set%s (%s), safe to remove\n",
+           out.path, (long long)out.operations, out.operations == 1 ? "" : "s",
+           out.sets, out.sets == 1 ? "" : "s", gb_term_size(size, out.bytes));
     return 0;
 }
 

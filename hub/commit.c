@@ -206,9 +206,10 @@ take_set(struct batch *b, struct gb_arriving *a, struct gb_decoded *d,
         d->in.nadjust = d->set.nboots;
     }
     d->in.received_ms = b->received_ms;
-    /* before the set is applied: it may bring the next key */
-    struct gb_public_key key;
-    if (!e)
+    /* before the set is applied: it may bring the next key, and the very first
+     * brings the first */
+    struct gb_public_key key = b->o->keys.hub.public_key;
+    if (!e && !a->own)
         e = key_of(b->o->state, d->info.device, &key, fail);
     if (!e)
         e = gb_state_line(b->o->state, &d->in, &b->arena, &line, fail);
