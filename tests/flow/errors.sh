@@ -1,0 +1,120 @@
+#!/bin/sh
+# What goes wrong in the field, through the real programs: each is one line
+# that names the thing, with its exit status, and nothing is lost.
+. "$(dirname "$0")/lib.sh"
+
+new_hub
+printf 'ref,building,floor,room,area\nu1,3,12,1202,A\n' >"$T/unit.csv"
+gengbu-hub load "$hub" unit "$T/unit.csv" >/dev/null
+url=
+handheld 1
+j=$T/1
+
+count()
+{
+    sqlite3 "$j/journal.db" "SELECT count(*) FROM incident"
+}
+
+record()
+{
+    gengbu record "$j" incident kind=water place=大堂 \
+        happened_at=1764000000000 severity=general "text=${1:-滴漏}"
+}
+id=$(record)
+
+# --- what is written -------------------------------------------------------
+refused 1 incidnet gengbu record "$j" incidnet kind=water
+refused 1 plac gengbu record "$j" incident kind=water plac=x
+refused 1 happened_at gengbu record "$j" incident kind=water place=x \
+    happened_at=soon severity=general text=x
+refused 1 "not one of" gengbu set "$j" incident "$id" severity=huge
+refused 1 "1-999" gengbu set "$j" incident 1-999 severity=serious
+refused 1 "UTF-8" gengbu record "$j" incident kind=water place=x \
+    happened_at=1 severity=general "text=$(printf '\377')"
+refused 2 "" gengbu record
+refused 2 "" gengbu recrod "$j"
+same "$(count)" 1 "records after what was refused"
+
+# --- JSON lines: what stands before the bad line stays ----------------------
+line()
+{
+    printf '{"table":"incident","fields":{"kind":"water","place":"%s",' "$1"
+    printf '"happened_at":1764000000000,"severity":"general","text":"x"}}\n'
+}
+{ line a; line b; echo '{"table":"incident",'; line c; } >"$T/bad.jsonl"
+refused 1 "line 3" gengbu record "$j" --jsonl "$T/bad.jsonl"
+same "$(count)" 3 "the lines before the bad one"
+{ line a; line b; line c; } >"$T/bad.jsonl"
+gengbu record "$j" --jsonl "$T/bad.jsonl" >/dev/null
+same "$(count)" 4 "a corrected file goes on behind the lines that are in"
+{ line d; line e; } >"$T/good.jsonl"
+gengbu record "$j" --jsonl "$T/good.jsonl" >/dev/null
+gengbu record "$j" --jsonl "$T/good.jsonl" >/dev/null
+same "$(count)" 6 "the same file again doubles nothing"
+
+# --- tickets ------------------------------------------------------------------
+serve_hub
+gengbu sync "$j" --hub "$url" >/dev/null
+gengbu init "$T/thief" --ticket "$T/1.ticket" >/dev/null
+refused 1 "ticket" gengbu sync "$T/thief" --hub "$url"
+refused 1 "" gengbu init "$j" --ticket "$T/1.ticket"
+echo '{"gengbu_ticket":1}' >"$T/poor.ticket"
+refused 1 "poor.ticket" gengbu init "$T/none" --ticket "$T/poor.ticket"
+stop_hub
+home=$hub
+hub=$T/other
+new_hub
+serve_hub
+refused 1 "" gengbu sync "$j" --hub "$url"
+stop_hub
+hub=$home
+
+# --- the hub cannot be reached: work goes on -----------------------------------
+record >/dev/null
+refused 1 "cannot be reached" gengbu sync "$j" --hub http://127.0.0.1:9
+same "$(count)" 7 "records after a failed sync"
+
+# rejected WORDS HUB BUNDLE: the report's line for it says why
+rejected()
+{
+    code=0
+    gengbu-hub import "$2" "$3" >"$T/report" 2>&1 || code=$?
+    same "$code" 1 "exit status of importing $3"
+    same "$(wc -l <"$T/report")" 1 "lines about $3"
+    grep -q -e "$1" "$T/report" || fail "$3: $(cat "$T/report")"
+}
+
+# --- sticks --------------------------------------------------------------------
+mkdir "$T/stick"
+gengbu export "$j" "$T/stick" >/dev/null
+bundle=$(ls "$T"/stick/*.gbx)
+rejected "another site" "$T/other" "$bundle"
+head -c $(($(wc -c <"$bundle") - 20)) "$bundle" >"$T/cut.gbx"
+rejected "breaks off" "$hub" "$T/cut.gbx"
+python3 - "$bundle" "$T/changed.gbx" <<'E2'
+import sys
+b = bytearray(open(sys.argv[1], "rb").read())
+b[len(b) // 2] ^= 1
+open(sys.argv[2], "wb").write(b)
+E2
+rejected "changed.gbx" "$hub" "$T/changed.gbx"
+gengbu-hub import "$hub" "$bundle" >/dev/null
+gengbu-hub import "$hub" "$bundle" >/dev/null
+same "$(sqlite3 "$hub/hub.db" 'SELECT count(*) FROM incident')" 7 \
+    "records at the hub after every stick"
+
+# --- folders -------------------------------------------------------------------
+mkdir "$T/empty"
+refused 1 "" gengbu status "$T/empty"
+refused 1 "" gengbu-hub status "$T/empty"
+refused 1 "" gengbu-audit "$T/empty"
+python3 - "$j/lock" "$build/gengbu" "$j" <<'E2'
+import fcntl, subprocess, sys
+with open(sys.argv[1], "r+") as lock:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    done = subprocess.run([sys.argv[2], "set", sys.argv[3], "incident", "1-1",
+                           "note=x"], capture_output=True, text=True)
+    assert done.returncode == 1, done
+    assert done.stderr.count("\n") == 1, done.stderr
+E2
+echo "every error is one line, and nothing was lost"
