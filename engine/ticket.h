@@ -4,7 +4,7 @@
  * address, and the signed delta with schema, staff and scope, so that the
  * device works before it has met the hub (design §2).
  *
- * A ticket is one JSON object (FORMAT.md "Ticket"):
+ * A ticket is one JSON object:
  *
  *   {"gengbu_ticket": 1,
  *    "site": {"id": hex of 16 bytes, "name", "timezone", "epoch"},

@@ -30,7 +30,7 @@ static enum gb_err
 make_folders(struct gb_office *o, struct gb_fail *fail)
 {
     static const char *const folders[] = {"keys", "quarantine", "waiting"};
-    enum gb_err e = gb_file_folder(o->path, 0755, fail);
+    enum gb_err e = gb_file_folder(o->path, 0700, fail);
     for (size_t i = 0; i < sizeof folders / sizeof *folders && !e; i++) {
         char path[GB_FILE_PATH_MAX];
         gb_office_path(o, folders[i], path);

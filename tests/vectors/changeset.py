@@ -88,6 +88,8 @@ def read_header(data):
     need(s.device <= DEVICE_MAX, "header: device above 8191")
     need(s.clock <= TIME_MAX, "header: the clock is no time")
     need(s.seq >= 1, "header: sequence number 0")
+    need(s.seq > 1 or s.prev == bytes(32),
+         "header: the first set names one before it")
     return s
 
 
@@ -462,6 +464,3 @@ def decode_file(data, schema):
     committed = sum(1 for op in s.ops if op.commitment)
     check_personal(s, container.read_tail(data[end:], len(data), committed))
     return s, True
-
-
-__all__ = ["Bad", "decode", "decode_file", "decode_head", "read_header"]

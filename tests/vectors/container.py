@@ -86,6 +86,3 @@ def personal_bytes(body):
         return rest
     need(len(rest) < n, "personal section: deflated is not shorter")
     return expand(rest, n, b"", "personal section")
-
-
-__all__ = ["expand", "get_value", "inflate", "read_tail", "scan", "varint"]

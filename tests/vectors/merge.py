@@ -56,6 +56,25 @@ def before(x, y, parents):
 
 # -- a cell ------------------------------------------------------------------
 
+class Falling:
+    """A value in the reverse of its order."""
+
+    def __init__(self, v):
+        self.v = v
+
+    def __eq__(self, other):
+        return self.v == other.v
+
+    def __lt__(self, other):
+        return other.v < self.v
+
+    def __ge__(self, other):
+        return self.v <= other.v
+
+    def __gt__(self, other):
+        return self.v < other.v
+
+
 def rank(rule, v):
     """Comparable, greater being what shows; NULL loses (M9)."""
     if v is None:
@@ -63,10 +82,8 @@ def rank(rule, v):
     if rule.name == "worst":
         need(v in rule.order, f"'{v}' has no place in {rule.order}")
         return (1, rule.order.index(v))
-    if isinstance(v, (int, float)):
-        return (1, -v if rule.name == "min" else v)
-    need(rule.name == "max", "the least of texts")
-    return (1, v.encode() if isinstance(v, str) else v)
+    v = v.encode() if isinstance(v, str) else v
+    return (1, Falling(v) if rule.name == "min" else v)
 
 
 def overwrites(y, x, name, rule, parents):
@@ -302,7 +319,7 @@ class State:
             return "held:MALFORMED", None
         epoch, size, root = s.base
         if (size >= len(self.latest) or root != roots(size) or
-                epoch != self.epochs[size]):
+                epoch > self.epoch):
             return "held:BASE", full
         return "applied", full
 
@@ -350,7 +367,7 @@ class State:
         return floor, " ".join([verdict] + ([",".join(codes)] if codes else []))
 
     def adopt(self, s):
-        if s.parent and s.parent[0] and s.device not in self.parents:
+        if s.seq == 1 and s.parent and s.parent[0]:
             device, number, last = s.parent
             self.parents[s.device] = (device, number, last - 1)
 

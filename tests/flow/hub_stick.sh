@@ -1,0 +1,160 @@
+#!/bin/sh
+# Sticks: bundles in folders, twice, late, out of order, of other sites, and
+# what else may lie on a stick; the way back to the handheld.
+. "$(dirname "$0")/lib.sh"
+
+new_hub
+handheld 1
+handheld 2
+
+# note NUMBER STICK: one more record, exported
+note()
+{
+    gengbu record "$T/$1" incident kind=other place=x \
+        happened_at=1764000000000 severity=general text=滴 >/dev/null
+    mkdir -p "$T/$2"
+    gengbu export "$T/$1" "$T/$2" >/dev/null
+}
+incidents()
+{
+    sqlite3 "$hub/hub.db" 'SELECT count(*) FROM incident'
+}
+
+note 1 s1
+note 2 s1
+gengbu-hub import "$hub" "$T/s1" >"$T/out"
+same "$(grep -c ': 1 new, 0 known, 0 waiting, 0 refused$' "$T/out")" 2 \
+    "lines of the import"
+gengbu-hub import "$hub" "$T/s1" >"$T/out"
+same "$(grep -c ': 0 new, 1 known, 0 waiting, 0 refused$' "$T/out")" 2 \
+    "lines of the second import"
+same "$(incidents)" 2 "incidents"
+
+# ----------------------------------------------------------- the way back
+
+mkdir "$T/back"
+refused 1 'no device 3' gengbu-hub export "$hub" --device 3 --to "$T/back"
+refused 1 'not a folder' gengbu-hub export "$hub" --device 1 --to "$T/none"
+refused 2 'needed' gengbu-hub export "$hub" --to "$T/back"
+for n in 1 2; do
+    gengbu-hub export "$hub" --device $n --to "$T/back" |
+        grep -q 'safe to remove$' || fail "export says nothing"
+done
+for n in 1 2; do
+    gengbu import "$T/$n" "$T/back" >/dev/null
+done
+digests 1 2
+# the hub passes over what is for handhelds, unless it is named
+refused 1 'no bundle' gengbu-hub import "$hub" "$T/back"
+got=0
+gengbu-hub import "$hub" "$T"/back/*-to-1.gbx >"$T/out" || got=$?
+same "$got" 1 "import of a bundle for a handheld"
+grep -q 'for device 1' "$T/out" || fail "$(cat "$T/out")"
+
+# ---------------------------------------------------- late, out of order
+
+python3 - "$T" <<'E2'
+import sys
+open(sys.argv[1] + "/cut.py", "w").write('''
+import struct, sys
+"""A bundle with some of the sets of another: FILE OUT KEEP..."""
+b = open(sys.argv[1], "rb").read()
+keep = set(map(int, sys.argv[3:]))
+out, at, sets, n = bytearray(b[:24]), 24, 0, 0
+while True:
+    kind, size = b[at], struct.unpack(">I", b[at + 1:at + 5])[0]
+    frame = b[at:at + 5 + size]
+    at += len(frame)
+    if kind == 9:
+        break
+    if kind == 2:
+        sets += 1
+        if sets not in keep:
+            continue
+    out += frame
+    n += 1
+out += struct.pack(">BII", 9, 4, n)
+open(sys.argv[2], "wb").write(out)
+''')
+E2
+note 1 s2
+note 1 s2
+note 1 s2
+whole=$(ls "$T"/s2/*.gbx | tail -n 1)
+mkdir "$T/late" "$T/early"
+python3 "$T/cut.py" "$whole" "$T/late/a.gbx" 3
+python3 "$T/cut.py" "$whole" "$T/early/b.gbx" 1
+gengbu-hub import "$hub" "$T/late" | grep -q '0 new, 0 known, 1 waiting'
+gengbu-hub status "$hub" | grep -q '^waiting  *1 sets'
+gengbu-hub import "$hub" "$T/early" | grep -q '1 new, 0 known'
+same "$(incidents)" 3 "incidents while one is missing"
+python3 "$T/cut.py" "$whole" "$T/late/a.gbx" 2
+gengbu-hub import "$hub" "$T/late" | grep -q '1 new, 0 known'
+same "$(incidents)" 5 "incidents when all have come"
+gengbu-hub status "$hub" | grep -q '^waiting  *0 sets'
+
+# ------------------------------------------------------- everything else
+
+mkdir "$T/mixed"
+cp "$whole" "$T/mixed/1.gbx"
+head -c 700 "$whole" >"$T/mixed/2.gbx"
+echo hello >"$T/mixed/3.gbx"
+: >"$T/mixed/4.gbx"
+echo hello >"$T/mixed/readme.txt"
+got=0
+gengbu-hub import "$hub" "$T/mixed" >"$T/out" || got=$?
+same "$got" 1 "exit status with bad bundles"
+same "$(grep -c . "$T/out")" 4 "lines"
+grep -q '1.gbx: device 1: 0 new, 3 known, 0 waiting, 0 refused$' "$T/out"
+same "$(grep -c FORMAT "$T/out")" 3 "bundles that are none"
+
+# another site's: told apart, and nothing is kept
+(
+    hub=$T/other
+    new_hub
+)
+mkdir "$T/o"
+gengbu-hub enrol "$T/other" --name o --out "$T/o.ticket" >/dev/null
+gengbu init "$T/oj" --ticket "$T/o.ticket" >/dev/null
+gengbu signin "$T/oj" 0-1 >/dev/null
+gengbu export "$T/oj" "$T/o" >/dev/null
+got=0
+gengbu-hub import "$hub" "$T/o" >"$T/out" || got=$?
+same "$got" 1 "import of another site's bundle"
+grep -q 'SITE: this bundle is for another site' "$T/out" || fail "$(cat "$T/out")"
+
+# a set with one bit turned: into quarantine, the others are taken
+note 2 s3
+note 2 s3
+file=$(ls "$T"/s3/*.gbx | tail -n 1)
+rm $(ls "$T"/s3/*.gbx | head -n 1)
+python3 - "$file" <<'E2'
+import struct, sys
+b = bytearray(open(sys.argv[1], "rb").read())
+at = 24
+while b[at] != 2:
+    at += 5 + struct.unpack(">I", b[at + 1:at + 5])[0]
+b[at + 100] ^= 1
+open(sys.argv[1], "wb").write(b)
+E2
+got=0
+gengbu-hub import "$hub" "$T/s3" >"$T/out" || got=$?
+same "$got" 1 "exit status with a damaged set"
+grep -q '0 new, 0 known, 1 waiting, 1 refused' "$T/out" || fail "$(cat "$T/out")"
+id=$(gengbu-hub quarantine "$hub" | sed -n 's/^\([0-9a-f]\{16\}\) .*/\1/p')
+gengbu-hub quarantine "$hub" show "$id" | grep -q "$id.bin"
+refused 1 'quarantine' gengbu-hub quarantine "$hub" show 0123456789abcdef
+rm "$file"
+gengbu export "$T/2" "$T/s3" >/dev/null
+gengbu-hub import "$hub" "$T/s3" >/dev/null
+rm "$T"/back/*
+for n in 1 2; do
+    mkdir "$T/ask$n"
+    gengbu export "$T/$n" "$T/ask$n" >/dev/null
+    gengbu-hub import "$hub" "$T/ask$n" >/dev/null
+    gengbu-hub export "$hub" --device $n --to "$T/back" >/dev/null
+done
+for n in 1 2; do
+    gengbu import "$T/$n" "$T/back" >/dev/null
+done
+digests 1 2
