@@ -1,6 +1,7 @@
 /* cmd_record.c - gengbu record, set, void: writing records */
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/id.h"
 #include "fields.h"
@@ -81,17 +82,32 @@ print_lines(const struct gb_args *args, const struct gb_lines_report *r)
 /* --jsonl: the report comes for a refused line, too, as what is before it is
  * in. */
 static enum gb_err
-import(const struct gb_args *args, struct gb_folder *f, struct gb_fail *fail)
+import(const struct gb_args *args, int fd, struct gb_folder *f,
+       struct gb_fail *fail)
 {
     struct gb_lines_report report;
-    if (gb_args_count(args) > 1)
-        return gb_fail_set(fail, GB_E_USAGE,
-                           "--jsonl takes no table and no fields");
     enum gb_err e =
-        gb_lines_import(f, gb_args_value(args, "jsonl"), &report, fail);
+        gb_lines_import(f, gb_args_value(args, "jsonl"), fd, &report, fail);
     if (!e || report.lines)
         print_lines(args, &report);
     return e;
+}
+
+/* A table or a file, and a file alone; it is opened before the journal. */
+static enum gb_err
+open_lines(const struct gb_args *args, int *fd, struct gb_fail *fail)
+{
+    const char *path = gb_args_value(args, "jsonl");
+    bool table = gb_args_count(args) > 1;
+    *fd = -1;
+    if (!path)
+        return table ? GB_OK
+                     : gb_fail_set(fail, GB_E_USAGE,
+                                   "a table, or --jsonl FILE, is wanted");
+    if (table || gb_args_value(args, "ref"))
+        return gb_fail_set(fail, GB_E_USAGE,
+                           "--jsonl takes no table, no fields and no --ref");
+    return gb_lines_open(path, fd, fail);
 }
 
 int
@@ -100,20 +116,21 @@ gb_verb_record(const struct gb_args *args)
     struct gb_fail fail = {0};
     struct gb_folder f;
     struct gb_arena arena;
-    bool lines = gb_args_value(args, "jsonl");
-    gb_arena_init(&arena, 4 * GB_SET_MAX);
-    if (!lines && gb_args_count(args) < 2) {
-        gb_fail_set(&fail, GB_E_USAGE, "a table, or --jsonl FILE, is wanted");
+    int lines;
+    if (open_lines(args, &lines, &fail))
         return gb_cmd_fail(args, &fail);
-    }
+    gb_arena_init(&arena, 4 * GB_SET_MAX);
     enum gb_err e =
         gb_verb_open(args, &f, "gengbu record", GB_FOLDER_WRITE, &fail);
     if (!e)
         e = gb_verb_act(args, &f, &fail);
     if (!e)
-        e = lines ? import(args, &f, &fail) : insert(args, &f, &arena, &fail);
+        e = lines >= 0 ? import(args, lines, &f, &fail)
+                       : insert(args, &f, &arena, &fail);
     gb_folder_close(&f);
     gb_arena_release(&arena);
+    if (lines >= 0)
+        close(lines);
     return e ? gb_cmd_fail(args, &fail) : 0;
 }
 

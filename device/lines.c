@@ -63,16 +63,23 @@ copy_input(int *out, struct gb_fail *fail)
     return GB_OK;
 }
 
-static enum gb_err
-source_open(struct source *s, const char *path, struct gb_fail *fail)
+enum gb_err
+gb_lines_open(const char *path, int *fd, struct gb_fail *fail)
 {
-    bool input = !strcmp(path, "-");
-    s->name = input ? "standard input" : path;
-    gb_buf_init(&s->line, GB_LINES_LINE_MAX);
-    if (input)
-        return copy_input(&s->fd, fail);
-    s->fd = open(path, O_RDONLY | O_CLOEXEC);
-    return s->fd < 0 ? gb_file_fail(fail, errno, path, "read") : GB_OK;
+    enum gb_err e = GB_OK;
+    *fd = -1;
+    if (!strcmp(path, "-")) {
+        e = copy_input(fd, fail);
+    } else {
+        *fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (*fd < 0)
+            e = gb_file_fail(fail, errno, path, "read");
+    }
+    if (e && *fd >= 0) {
+        close(*fd);
+        *fd = -1;
+    }
+    return e;
 }
 
 /* From the first line again. */
@@ -318,24 +325,22 @@ run(struct import *im, int64_t resume, struct gb_progress *progress,
 }
 
 enum gb_err
-gb_lines_import(struct gb_folder *f, const char *path,
+gb_lines_import(struct gb_folder *f, const char *path, int fd,
                 struct gb_lines_report *out, struct gb_fail *fail)
 {
-    struct import im = {.f = f, .report = out, .in = {.fd = -1}};
+    struct import im = {.f = f, .report = out, .in = {.fd = fd}};
     struct gb_progress progress;
     int64_t lines = 0, resume = 0;
     *out = (struct gb_lines_report){0};
-    enum gb_err e = source_open(&im.in, path, fail);
-    if (!e)
-        e = survey(&im, &lines, &resume, fail);
+    im.in.name = strcmp(path, "-") ? path : "standard input";
+    gb_buf_init(&im.in.line, GB_LINES_LINE_MAX);
+    enum gb_err e = survey(&im, &lines, &resume, fail);
     out->lines = out->skipped = resume;
     if (!e && resume < lines) {
         gb_progress_begin(&progress, im.in.name, im.in.bytes, true);
         e = run(&im, resume, &progress, fail);
         gb_progress_end(&progress);
     }
-    if (im.in.fd >= 0)
-        close(im.in.fd);
     gb_buf_release(&im.in.line);
     return e;
 }

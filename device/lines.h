@@ -28,10 +28,14 @@ struct gb_lines_report {
     int64_t inserted, changed, voided;
 };
 
-/* `path` "-" is standard input, which is copied to a temporary file first.
- * The folder is open for writing, the actor signed in.  On a refused line the
+/* Open the file to be read; "-" is standard input, which is copied to a
+ * temporary file first, so that a slow writer keeps nobody from the journal.
+ * The caller closes *fd (-1 after a failure). */
+enum gb_err gb_lines_open(const char *path, int *fd, struct gb_fail *fail);
+
+/* The folder is open for writing, the actor signed in.  On a refused line the
  * failure names it ("FILE: line 7: ...") and *out says what is in. */
-enum gb_err gb_lines_import(struct gb_folder *f, const char *path,
+enum gb_err gb_lines_import(struct gb_folder *f, const char *path, int fd,
                             struct gb_lines_report *out, struct gb_fail *fail);
 
 /* One line by itself, in whatever transaction is open; lines_one.c. */

@@ -13,8 +13,10 @@
 
 /* The reason goes to the caller of the SQL, and is kept with its code. */
 static void
-refuse(sqlite3_context *sql, const struct gb_journal *j)
+refuse(sqlite3_context *sql, struct gb_journal *j)
 {
+    /* the statement's rows go, and the boot's may be among them */
+    j->c.boot_checked = false;
     sqlite3_result_error(sql, j->c.fail.text, -1);
 }
 

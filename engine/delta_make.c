@@ -367,9 +367,20 @@ bring(struct making *m, int table, int64_t id, struct gb_fail *fail)
                        fail);
     if (e || !found)
         return e;
+    size_t size = size_of(r);
+    if (m->bytes && m->bytes + size > GB_DELTA_PART_BYTES) {
+        /* a large one begins the next part; sending emptied the arena */
+        e = send_part(m, false, fail);
+        r = &m->rows[m->nrows];
+        if (!e)
+            e = gb_tables_load(gb_state_tables(m->st), table, id, &m->arena, r,
+                               &found, fail);
+        if (e || !found)
+            return e;
+    }
     m->nrows++;
     m->nrecords++;
-    m->bytes += size_of(r);
+    m->bytes += size;
     return GB_OK;
 }
 

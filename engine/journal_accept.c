@@ -146,14 +146,18 @@ close_set(struct accepting *a, struct gb_fail *fail)
     sqlite3 *db = a->j->db;
     sqlite3_stmt *s;
     struct gb_buf line;
+    /* just this set's: an older one, of a clock that was ahead, may have had
+     * higher stamps than what is pending now */
+    long long first = a->set.ops[0].stamp;
     long long last = a->set.ops[a->set.nops - 1].stamp;
     gb_buf_init(&line, GB_SET_MAX);
     gb_line_write(a->line, &line);
-    enum gb_err e = gb_db_execf(db, fail,
-                                "DELETE FROM _log WHERE stamp <= %lld;"
-                                "DELETE FROM _time WHERE stamp <= %lld;"
-                                "DELETE FROM _txn WHERE last <= %lld",
-                                last, last, last);
+    enum gb_err e =
+        gb_db_execf(db, fail,
+                    "DELETE FROM _log WHERE stamp BETWEEN %lld AND %lld;"
+                    "DELETE FROM _time WHERE stamp BETWEEN %lld AND %lld;"
+                    "DELETE FROM _txn WHERE last BETWEEN %lld AND %lld",
+                    first, last, first, last, first, last);
     if (!e)
         e = gb_db_prepare(db, "UPDATE _set SET line = ? WHERE seq = ?", &s,
                           fail);

@@ -160,6 +160,31 @@ put_records(struct gb_journal *j, struct gb_delta_in *d, struct gb_fail *fail)
 }
 
 /*
+ * Where the open tail begins after this: it is empty now, so behind what is
+ * still pending, or behind nothing.  The clock may fall here (design §3), and
+ * changes made with it must lie above this mark; so must the first operation
+ * of the boot that goes on, and older boots are no longer asked for.
+ */
+static enum gb_err
+restart_tail(struct gb_journal *j, int64_t stamp, struct gb_fail *fail)
+{
+    int64_t pending = 0;
+    bool found;
+    enum gb_err e = gb_db_int(
+        j->db, "SELECT coalesce(max(last), 0) FROM _set WHERE line IS NULL",
+        &pending, &found, fail);
+    if (!e)
+        e = gb_journal_put(j, "sealed", pending, fail);
+    long long next = (stamp > pending ? stamp : pending) + 1;
+    return e ? e
+             : gb_db_execf(j->db, fail,
+                           "DELETE FROM _boot WHERE first < (SELECT "
+                           "max(first) FROM _boot);"
+                           "UPDATE _boot SET first = %lld WHERE first > %lld",
+                           next, next);
+}
+
+/*
  * Heads and clock.  The clock is never below the largest stamp up to the
  * to-head, nor below its own unaccepted stamps; those of accepted operations,
  * which a wrong clock may have set high, no longer hold it up (design §3).
@@ -173,6 +198,8 @@ advance(struct gb_journal *j, const struct gb_delta_in *d, struct gb_fail *fail)
         e = gb_journal_put_head(j, "highest", &d->head.to, fail);
     if (!e)
         e = gb_journal_put(j, "clock", d->head.stamp, fail);
+    if (!e)
+        e = restart_tail(j, d->head.stamp, fail);
     if (!e)
         e = gb_journal_put(j, "counter", counter, fail);
     if (!e)

@@ -52,7 +52,8 @@ load_schema(struct gb_journal *j, struct gb_fail *fail)
     if (!e)
         e = gb_db_step(s, &row, fail);
     if (!e && row &&
-        (!j->schema || j->schema->version != sqlite3_column_int64(s, 0))) {
+        (!j->schema || !j->tables ||
+         j->schema->version != sqlite3_column_int64(s, 0))) {
         gb_tables_close(j->tables);
         gb_schema_free(j->schema);
         j->tables = NULL;

@@ -61,10 +61,11 @@ base_of(struct gb_journal *j, int64_t stamp, uint64_t *base,
 {
     sqlite3_stmt *s;
     bool row = false;
-    enum gb_err e = gb_db_preparef(
-        j->db, &s, fail,
-        "SELECT base FROM _set WHERE first <= %lld AND last >= %lld",
-        (long long)stamp, (long long)stamp);
+    enum gb_err e = gb_db_preparef(j->db, &s, fail,
+                                   "SELECT base FROM _set WHERE line IS NULL "
+                                   "AND first <= %lld AND last >= "
+                                   "%lld",
+                                   (long long)stamp, (long long)stamp);
     if (!e)
         e = gb_db_step(s, &row, fail);
     gb_assert(e || row); /* the tail was sealed before */
@@ -168,20 +169,15 @@ redo_record(struct gb_journal *j, struct gb_log **l, size_t n,
 enum gb_err
 gb_delta_redo(struct gb_journal *j, struct gb_delta_in *d, struct gb_fail *fail)
 {
-    int64_t accepted;
-    size_t from = 0;
-    bool found;
-    enum gb_err e = gb_db_int(
-        j->db, "SELECT coalesce(max(last), 0) FROM _set WHERE line NOT NULL",
-        &accepted, &found, fail);
-    while (from < d->nlog && d->log[from].stamp <= accepted)
-        from++;
-    size_t n = d->nlog - from;
+    /* accepting took its own changes out of the log */
+    enum gb_err e =
+        gb_log_load(j, 0, GB_STAMP_MAX, &d->arena, &d->log, &d->nlog, fail);
+    size_t n = d->nlog;
     struct gb_log **l = gb_arena_array(&d->arena, n, sizeof(struct gb_log *));
     if (!e && !l)
         e = gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
     for (size_t i = 0; i < n && !e; i++)
-        l[i] = &d->log[from + i];
+        l[i] = &d->log[i];
     if (!e && n)
         qsort(l, n, sizeof *l, by_record);
     for (size_t i = 0, k; i < n && !e; i = k) {

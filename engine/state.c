@@ -161,7 +161,11 @@ gb_state_close(struct gb_state *st)
 enum gb_err
 gb_state_begin(struct gb_state *st, struct gb_fail *fail)
 {
-    return gb_db_exec(st->db, st->reader ? "BEGIN" : "BEGIN IMMEDIATE", fail);
+    enum gb_err e = st->stale ? gb_state_reload(st, fail) : GB_OK;
+    st->stale = e != GB_OK;
+    return e ? e
+             : gb_db_exec(st->db, st->reader ? "BEGIN" : "BEGIN IMMEDIATE",
+                          fail);
 }
 
 enum gb_err
@@ -175,7 +179,9 @@ gb_state_rollback(struct gb_state *st)
 {
     struct gb_fail ignored = {0};
     gb_db_exec(st->db, "ROLLBACK", &ignored);
-    gb_state_reload(st, &ignored);
+    /* what was decided must not stay in memory: the next batch would go on
+     * from it */
+    st->stale = gb_state_reload(st, &ignored) != GB_OK;
 }
 
 enum gb_err

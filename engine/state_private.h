@@ -54,6 +54,7 @@ struct gb_state {
     struct gb_arena arena;     /* one record at a time */
     struct gb_touched touched; /* by the set being applied */
     bool reader;
+    bool stale; /* a rollback could not read the old state again */
 };
 
 /* Start a statement of the list: reset, nothing bound. */

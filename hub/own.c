@@ -175,7 +175,7 @@ gb_office_new_id(struct gb_office *o, int64_t *id, struct gb_fail *fail)
             o->highest = sqlite3_column_int64(q, 0);
         sqlite3_finalize(q);
     }
-    o->counter = true;
+    o->counter = e == GB_OK;
     *id = ++o->highest;
     return e;
 }

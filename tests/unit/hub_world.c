@@ -46,7 +46,9 @@ struct handheld {
     struct gb_journal *j;
     struct gb_sign_key sign, receive;
     int number;
-    int64_t offset_ms; /* how wrong its clock is */
+    int64_t offset_ms;  /* how wrong its clock is */
+    int64_t started_ms; /* when it was started last */
+    uint8_t boot[16];
     struct world *w;
 };
 
@@ -82,8 +84,8 @@ now(void *context, struct gb_now *out)
 {
     const struct handheld *h = context;
     out->wall_ms = h->w->time_ms + h->offset_ms;
-    out->mono_ms = h->w->time_ms - 1000;
-    memset(out->boot, h->number, sizeof out->boot);
+    out->mono_ms = h->w->time_ms - h->started_ms;
+    memcpy(out->boot, h->boot, sizeof out->boot);
 }
 
 /* --------------------------------------------------------------- making -- */
@@ -226,6 +228,16 @@ insert(struct handheld *h)
         w->records[w->nrecords++] = id;
 }
 
+/* One number from a handheld's journal. */
+static int64_t
+ask(struct handheld *h, const char *sql)
+{
+    int64_t v = 0;
+    bool found;
+    GOOD(gb_db_int(gb_journal_db(h->j), sql, &v, &found, &why));
+    return v;
+}
+
 /* A change that the rules may refuse: then nothing may have happened. */
 static void
 change(struct handheld *h)
@@ -237,7 +249,6 @@ change(struct handheld *h)
     static const char *const states[] = {"a", "b", "c", "d"};
     struct world *w = h->w;
     const struct gb_table *t = &gb_journal_schema(h->j)->tables[1];
-    struct gb_journal_info before, after;
     struct gb_fail refused = {0};
     bool found;
     if (!w->nrecords)
@@ -255,15 +266,15 @@ change(struct handheld *h)
         a.value = gb_value_text(gb_span_text(states[below(w, 4)]));
     else if (!strcmp(name, "secret"))
         a.value = gb_value_text(gb_span_text("保密"));
-    GOOD(gb_journal_info(h->j, &before, &why));
+    int64_t before = ask(h, "SELECT count(*) FROM _log");
     enum gb_err e =
         below(w, 20)
             ? gb_journal_set(h->j, 1, id, &a, 1, &refused)
             : gb_journal_void(h->j, 1, id, gb_span_text("错"), &refused);
-    GOOD(gb_journal_info(h->j, &after, &why));
-    w->written += after.unsealed - before.unsealed;
+    int64_t after = ask(h, "SELECT count(*) FROM _log");
+    w->written += after - before;
     if (e)
-        assert_int_equal(after.unsealed, before.unsealed);
+        assert_int_equal(after, before);
 }
 
 /* Seal, and deliver all or only the first sets; again does no harm. */
@@ -279,7 +290,7 @@ push(struct handheld *h, bool all)
         struct gb_buf b;
         struct gb_arriving a = {
             .skew = {.clock_ms = h->w->time_ms + h->offset_ms}};
-        memset(a.skew.boot, h->number, sizeof a.skew.boot);
+        memcpy(a.skew.boot, h->boot, sizeof a.skew.boot);
         gb_buf_init(&b, 2 * GB_SET_MAX);
         GOOD(gb_journal_container(h->j, seq, &b, &why));
         GOOD(gb_container_split(gb_buf_view(&b), &a.parts, &why));
@@ -307,7 +318,11 @@ step(struct world *w)
         push(h, false); /* and the reply is lost */
     else if (what < 19)
         pull(h);
-    else
+    else if (below(w, 2)) { /* started again, the clock set or reset */
+        h->boot[0]++;
+        h->started_ms = w->time_ms;
+        h->offset_ms = (int64_t)(below(w, 3) - 1) * 400 * 86400000;
+    } else
         h->offset_ms = (int64_t)(below(w, 5) - 2) * 86400000;
 }
 
@@ -340,11 +355,15 @@ check_world(struct world *w, uint64_t seed)
         GOOD(gb_journal_info(w->h[i].j, &info, &why));
         assert_int_equal(info.unsent, 0);
     }
-    int64_t operations = 0;
-    bool found;
-    GOOD(gb_db_int(gb_state_db(w->hub->state), "SELECT count(*) FROM _wait",
-                   &operations, &found, &why));
-    assert_true(operations < w->written);
+    /* everything that was written is in a set that the hub has accepted */
+    int64_t sealed = 0;
+    for (int i = 0; i < DEVICES; i++)
+        sealed += ask(&w->h[i], "SELECT coalesce(sum(ops), 0) FROM _set "
+                                "WHERE line NOT NULL");
+    if (sealed != w->written)
+        fail_msg("seed %llu: %lld operations written, %lld at the hub",
+                 (unsigned long long)seed, (long long)w->written,
+                 (long long)sealed);
     gb_office_close(w->hub);
     snprintf(path, sizeof path, "%s/hub", w->folder);
     GOOD(gb_office_rebuild(path, NULL, NULL, &why));
@@ -360,10 +379,13 @@ everyone_ends_with_one_digest(void **state)
     (void)state;
     const char *from = getenv("GENGBU_SEED");
     uint64_t first = from ? strtoull(from, NULL, 10) : 1;
-    for (uint64_t seed = first; seed < first + (from ? 1 : 12); seed++) {
+    /* these lost work, or differed, when a clock that had been ahead fell */
+    static const uint64_t again[] = {52, 67, 74};
+    for (uint64_t i = 0; i < (from ? 1 : 15); i++) {
+        uint64_t seed = i < 12 ? first + i : again[i - 12];
         struct world w;
         make_world(&w, seed);
-        for (int i = 0; i < 150; i++)
+        for (int k = 0; k < 150; k++)
             step(&w);
         check_world(&w, seed);
         end_world(&w);
@@ -376,5 +398,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(everyone_ends_with_one_digest),
     };
+    /* the hub lives at the same time as the handhelds, so some are ahead */
+    setenv("GENGBU_CLOCK_MS", "1700000000000", 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

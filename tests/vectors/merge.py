@@ -76,12 +76,14 @@ class Falling:
 
 
 def rank(rule, v):
-    """Comparable, greater being what shows; NULL loses (M9)."""
+    """Comparable, greater being what shows; NULL loses (M9).
+
+    A value that `worst` does not name stands between NULL and the first.
+    """
     if v is None:
         return (0,)
     if rule.name == "worst":
-        need(v in rule.order, f"'{v}' has no place in {rule.order}")
-        return (1, rule.order.index(v))
+        return (1, rule.order.index(v) if v in rule.order else -1)
     v = v.encode() if isinstance(v, str) else v
     return (1, Falling(v) if rule.name == "min" else v)
 
