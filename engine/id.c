@@ -23,7 +23,7 @@ digits(struct gb_span *s)
 {
     int64_t v = 0;
     size_t n = 0;
-    for (; n < s->len && s->ptr[n] >= '0' && s->ptr[n] <= '9'; n++)
+    for (; n < s->len && n < 18 && s->ptr[n] >= '0' && s->ptr[n] <= '9'; n++)
         v = v * 10 + (s->ptr[n] - '0');
     if (n == 0 || n > 17)
         return -1;

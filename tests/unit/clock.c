@@ -149,7 +149,8 @@ ids_are_read_as_people_write_them(void **state)
                                       " 7-1",
                                       "7--1",
                                       "9007199254740993",
-                                      "7-1099511627776"};
+                                      "7-1099511627776",
+                                      "9223372036854775808"};
     int64_t id;
     char text[GB_ID_TEXT];
     assert_true(gb_id_parse(gb_span_text("7-1042"), &id));
