@@ -6,9 +6,9 @@ that a comparison shows whether there was one way to write them.
 """
 import hashlib
 
-from wire import (Bad, DEVICE_MAX, OPS_MAX, Reader, STAMP_MAX, TIME_MAX,
-                  get_column, kind_of, need, put_column, string, varint,
-                  zigzag)
+from wire import (DEVICE_MAX, OPS_MAX, Reader, STAMP_MAX, TIME_MAX,
+                  get_column, get_value, kind_of, need, put_column, string,
+                  varint, zigzag)
 import container
 
 INSERT, SET, VOID, RESOLVE = 1, 2, 3, 4
@@ -24,8 +24,7 @@ class Op:
     """One operation as its set holds it.
 
     cols: column number -> value, (left, reached) for a move, or the 32 bytes
-    of commitment in a personal column.  bare: an insert of a table with
-    personal columns that writes none of them has commitment None.
+    of commitment in a personal column.
     """
 
     def __init__(self, index):
@@ -445,7 +444,7 @@ def check_personal(s, opened):
              f"operation {op.index}: values do not match the commitment")
         r, values = Reader(packed, f"personal values of {op.index}"), {}
         for c in written_personal(op):
-            v = container.get_value(r)
+            v = get_value(r)
             need(v is not None or op.kind == SET,
                  f"{r.what}: NULL in an insert")
             need(v is None or kind_of(v) == c.kind, f"{r.what}: wrong type")

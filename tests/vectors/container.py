@@ -2,7 +2,7 @@
 signature."""
 import zlib
 
-from wire import Reader, get_value, need, string, varint
+from wire import Reader, need, string
 
 WHOLE_MAX = 1048576
 RAW_MAX = 983040

@@ -174,6 +174,6 @@ def run(args):
 if __name__ == "__main__":
     try:
         sys.exit(run(sys.argv[1:]))
-    except (Bad, OSError) as e:
+    except (Bad, OSError, ValueError) as e:
         print(f"decoder.py: {e}", file=sys.stderr)
         sys.exit(1)

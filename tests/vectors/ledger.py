@@ -213,6 +213,7 @@ class Ledger:
         """Who may sign sets: only keys that some operation named."""
         for line in data.splitlines():
             words = line.split()
+            need(len(words) >= 3, "signers: a line that is none")
             device, _, site = words[0].partition("@")
             key = base64.b64decode(words[-1])[-32:]
             need(site == self.state.site.hex(), "signers: another site")

@@ -119,7 +119,7 @@ def show_open(name, rule, siblings):
 def show(name, rule, writes, parents):
     """(value, review, siblings) of a cell; siblings None for a sum."""
     if rule.name == "sum":
-        return signed(sum(w.cols[name] or 0 for w in writes)), 0, None
+        return signed(sum(w.cols[name] for w in writes)), 0, None
     if rule.is_open():
         siblings = [x for x in writes
                     if not any(overwrites(y, x, name, rule, parents)
@@ -155,11 +155,11 @@ class State:
 
     def __init__(self):
         self.schemas, self.version, self.epoch, self.site = {}, 0, 0, None
+        self.about = {}             # fields of kind 8
         self.recs, self.chains, self.parents = {}, {}, {}
         self.devices = []           # (position, fields) of kind 10
         self.stamps = {}            # (device, number) -> effective stamps
         self.latest = [0]           # by size: the largest effective stamp
-        self.epochs = [0]           # by size
         self.keys = set()           # (device, signing key)
         self.added = []             # schema versions of the latest line
         self.codes = {}             # code -> how many operations wait
@@ -277,6 +277,7 @@ class State:
             need(set(f) <= set(range(1, 7)), "site: unknown tag")
             need(all(len(f.get(t, bytes(32))) == 32 for t in (3, 4, 5)),
                  "site: a key is not 32 bytes")
+            self.about.update(f)
             self.epoch = f.get(6, self.epoch)
             if 3 in f:
                 self.keys.add((0, f[3]))
@@ -310,14 +311,12 @@ class State:
 
     def verdict(self, s, data, roots):
         """(verdict of the whole set, the set as far as it can be read)."""
-        chain = self.chains.get(s.device, Chain())
+        chain, full = self.chains.get(s.device, Chain()), self.full(s, data)
         if s.seq != chain.seq + 1 or s.prev != chain.sha:
-            return "fork", self.head_of(data)
+            return "fork", full
         if s.version > self.version:
-            return "held:SCHEMA", self.head_of(data)
-        try:
-            full = changeset.decode(data, self.schemas.get(s.version))
-        except Bad:
+            return "held:SCHEMA", full
+        if full is None:
             return "held:MALFORMED", None
         epoch, size, root = s.base
         if (size >= len(self.latest) or root != roots(size) or
@@ -325,9 +324,12 @@ class State:
             return "held:BASE", full
         return "applied", full
 
-    def head_of(self, data):
+    def full(self, s, data):
+        """The whole set; header and TIME of a newer schema; None for none."""
         try:
-            return changeset.decode_head(data)
+            if s.version > self.version:
+                return changeset.decode_head(data)
+            return changeset.decode(data, self.schemas.get(s.version))
         except Bad:
             return None
 
@@ -365,8 +367,7 @@ class State:
                     codes.append(f"{op.index}={code}")
                     self.codes[code] = self.codes.get(code, 0) + 1
         self.latest.append(max(self.latest[-1], es[-1] if es else 0))
-        self.epochs.append(self.epoch)
-        return floor, " ".join([verdict] + ([",".join(codes)] if codes else []))
+        return floor, verdict + (" " + ",".join(codes) if codes else "")
 
     def adopt(self, s):
         if s.seq == 1 and s.parent and s.parent[0]:
@@ -380,8 +381,9 @@ class State:
         out = string(table.name.encode()) + varint(rec) + zigzag(insert.e)
         out += zigzag(insert.actor) + string((insert.ref or "").encode())
         for c in table.columns:
-            mine = [w for w in writes if c.name in w.cols]
-            if not mine:
+            mine = [w for w in writes if c.name in w.cols and
+                    (w.cols[c.name] is not None or c.rule.name != "sum")]
+            if not mine:        # nothing at all, or nothing added to a sum
                 continue
             value, review, siblings = show(c.name, c.rule, mine, self.parents)
             out += string(c.name.encode()) + put_value(value)

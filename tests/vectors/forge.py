@@ -1,0 +1,319 @@
+#!/usr/bin/env python3
+"""Sets that no handheld makes, for the hub and the decoder to differ about.
+
+    forge.py LEDGER.git KEY DEVICE SEED COUNT OUT.gbx
+
+KEY is the private key with which DEVICE, which has sent a set before, signs.
+OUT becomes a bundle for the hub: a request and COUNT sets that go on from the
+device's chain in that ledger.  Their operations are drawn at random, wrong
+ones among them; some sets name heads that never were, newer schemas, numbers
+that are taken, and some are bent before they are deflated and signed.
+
+The encodings are the decoder's own; libsodium signs and seals.
+"""
+import base64
+import ctypes
+import ctypes.util
+import hashlib
+import random
+import struct
+import sys
+import time
+import zlib
+
+sys.dont_write_bytecode = True
+
+import changeset                                            # noqa: E402
+from changeset import INSERT, RELEASE, RESOLVE, SET, VOID   # noqa: E402
+import ledger                                               # noqa: E402
+from wire import Reader, put_value, string, varint          # noqa: E402
+
+TEXTS = ("", "a", "b", "barred", "en", "表 007", "x\0y", "123456789012345",
+         "2026-01-02", "𝄞", "1990-01-01")
+NUMBERS = (0, 1, 2, 3, -1, 127, -64, (1 << 63) - 1, -1 << 63)
+DAY = 86400000
+
+
+# -- signing, sealing, and the shape of containers ---------------------------
+
+sodium = ctypes.CDLL(ctypes.util.find_library("sodium"))
+if sodium.sodium_init() < 0:
+    sys.exit("forge.py: libsodium does not start")
+
+
+def u32(n):
+    return struct.pack(">I", n)
+
+
+def ssh(b):
+    return u32(len(b)) + b
+
+
+def private_key(path):
+    """The 64 bytes of an Ed25519 key in OpenSSH's own format."""
+    with open(path, encoding="ascii") as f:
+        lines = [w for w in f.read().split("\n") if w and "-" not in w[:1]]
+    r = Reader(base64.b64decode("".join(lines)), path)
+    r.take(len(b"openssh-key-v1\0"))
+    for _ in range(3):
+        r.take(r.uint(4))       # cipher, kdf, its options: none
+    r.take(4)
+    r.take(r.uint(4))
+    r = Reader(r.take(r.uint(4)), path)
+    r.take(8)
+    for _ in range(2):
+        r.take(r.uint(4))
+    return r.take(r.uint(4))
+
+
+def sshsig(message, namespace, key):
+    signed = (b"SSHSIG" + ssh(namespace) + ssh(b"") + ssh(b"sha512") +
+              ssh(hashlib.sha512(message).digest()))
+    out = ctypes.create_string_buffer(64)
+    sodium.crypto_sign_detached(out, None, signed,
+                                ctypes.c_ulonglong(len(signed)), key)
+    return out.raw
+
+
+def seal(message, receiver):
+    """A sealed box for an Ed25519 public key."""
+    x = ctypes.create_string_buffer(32)
+    assert sodium.crypto_sign_ed25519_pk_to_curve25519(x, receiver) == 0
+    out = ctypes.create_string_buffer(len(message) + 48)
+    sodium.crypto_box_seal(out, message, ctypes.c_ulonglong(len(message)),
+                           x.raw)
+    return out.raw
+
+
+def section(kind, raw, dictionary=b""):
+    how = {"zdict": dictionary} if dictionary else {}
+    z = zlib.compressobj(9, zlib.DEFLATED, -15, **how)
+    stored = z.compress(raw) + z.flush()
+    stored = raw if len(stored) >= len(raw) else stored
+    return bytes([kind]) + varint(len(raw)) + varint(len(stored)) + stored
+
+
+def request(device, site, key, fields):
+    body = b"".join(varint(tag) + string(v) for tag, v in fields)
+    out = b"GBRQ\1\0" + device.to_bytes(2, "big") + site
+    out += b"\1" + varint(len(body)) * 2 + body + b"\0"
+    return out + sshsig(out, b"request@gengbu", key)
+
+
+def bundle(device, site, receiver, containers):
+    out = b"GBBN\1\0" + device.to_bytes(2, "big") + site
+    for kind, c in containers:
+        out += bytes([kind]) + ssh(seal(c, receiver))
+    return out + b"\x09" + u32(4) + u32(len(containers))
+
+
+class Boot(changeset.Boot):
+    def __init__(self, boot, wall, mono, n):
+        self.id, self.wall, self.mono, self.ahead = boot, wall, mono, 0
+        self.n = n
+
+
+# -- drawing -----------------------------------------------------------------
+
+class Forger:
+    def __init__(self, found, device, seed):
+        self.state, self.tree = found.state, found.tree
+        self.device, self.draw = device, random.Random(seed)
+        chain = self.state.chains[device]
+        self.seq, self.prev = chain.seq, chain.sha
+        self.sealed = [(self.seq, self.prev)]       # to fork from
+        self.counter = 1 << 30
+        self.ids = {}
+        for table, rec in self.state.recs:
+            self.ids.setdefault(table, []).append(rec)
+        self.now = int(time.time() * 1000)
+
+    def odds(self, part):
+        return self.draw.random() < part
+
+    def value(self, c):
+        draw = self.draw
+        if self.odds(.1):
+            return None
+        if c.target:
+            known = self.ids.get(c.target)
+            return draw.choice(known) if known and self.odds(.98) else -3
+        if c.rule.name == "worst":
+            return draw.choice(c.rule.order + ["odd"])
+        if c.rule.name == "state":
+            return draw.choice(c.rule.prefer)
+        if c.kind == "INTEGER":
+            return draw.choice(NUMBERS)
+        if c.kind == "REAL":
+            return draw.choice((0.0, 1.5, -2.25, float("inf"), 5e-324))
+        if c.kind == "BLOB":
+            return draw.randbytes(draw.randrange(4))
+        return draw.choice(TEXTS)
+
+    def insert(self, op):
+        self.counter += 1
+        op.id = self.device << 40 | self.counter
+        if self.odds(.03):
+            op.id += 1 << 40
+        if self.odds(.03):
+            op.id = self.draw.choice(self.ids.get(op.table.name, [op.id]))
+        op.ref = self.draw.choice((None, f"ref {self.counter}"))
+        for c in op.table.columns:
+            v = self.value(c)
+            if c.rule.name == "state" and self.odds(.97):
+                v = c.rule.initial
+            if c.authority and self.odds(.7):
+                v = None
+            if v is not None:
+                op.cols[c.number] = v
+        self.ids.setdefault(op.table.name, []).append(op.id)
+
+    def change(self, op):
+        columns = [c for c in op.table.columns
+                   if op.kind == SET or not c.personal]
+        if op.kind == SET and self.odds(.9):
+            columns = [c for c in columns if c.rule.name != "fact"] or columns
+        n = min(len(columns), self.draw.randrange(1, 4))
+        for c in self.draw.sample(columns, n):
+            v = self.value(c)
+            if op.kind == SET and c.rule.name == "state":
+                v = (self.value(c), v)
+                if self.odds(.9):
+                    v = self.draw.choice(list(c.rule.moves))
+            op.cols[c.number] = v
+
+    def fill(self, op, schema):
+        """Kind, record and values; gives the personal section's part."""
+        draw = self.draw
+        op.kind = draw.choices((INSERT, SET, VOID, RESOLVE, 8, 10, RELEASE),
+                               (30, 60, 5, 1, 1, 1, 1))[0]
+        if op.kind >= 8:
+            op.payload = draw.choice((b"", b"\1\1\5", b"\2"))
+            op.names = [(1, 5), (2, 4)] if op.kind == RELEASE else []
+            return b""
+        usual = [t for t in schema.tables if t.write < 9]
+        op.table = draw.choice(usual if self.odds(.97) else schema.tables)
+        if op.kind == INSERT:
+            self.insert(op)
+        else:
+            known = self.ids.get(op.table.name)
+            op.id = self.device << 40 | 77
+            if known and self.odds(.98):
+                op.id = draw.choice(known)
+        if op.kind in (SET, RESOLVE):
+            self.change(op)
+        if op.kind in (VOID, RESOLVE):
+            op.reason = draw.choice((None, "why 12"))
+        op.names = [(1, 5), (2, 4)] if op.kind == RESOLVE else []
+        return self.commit(op)
+
+    def commit(self, op):
+        columns = [c for c in op.table.columns
+                   if c.personal and c.number in op.cols]
+        if not columns:
+            return b""
+        salt = self.draw.randbytes(16)
+        values = b"".join(put_value(op.cols[c.number]) for c in columns)
+        op.commitment = hashlib.sha256(salt + values).digest()
+        for c in columns:
+            op.cols[c.number] = op.commitment
+        return b"\1" + salt + string(values)
+
+    def header(self, s):
+        draw = self.draw
+        s.site, s.device, s.clock = self.state.site, self.device, self.now
+        s.version = self.state.version + self.odds(.03)
+        size = len(self.tree.leaves)
+        size = draw.choice((size, size, size - 1, draw.randrange(size + 1)))
+        s.base = (self.state.epoch, size, self.tree.root(size))
+        if self.odds(.05):
+            s.base = draw.choice(((s.base[0] + 1, size, s.base[2]),
+                                  (s.base[0], size + 99, s.base[2]),
+                                  (s.base[0], size, bytes(32))))
+        s.fork = len(self.sealed) > 1 and self.odds(.05)
+        if s.fork:
+            seq, s.prev = draw.choice(self.sealed[:-1])
+            s.seq = seq + 1
+        else:
+            s.seq, s.prev = self.seq + 1, self.prev
+
+    def boots(self, s, n):
+        draw = self.draw
+        cuts = [n] if n == 1 or self.odds(.6) else [1, n]
+        for before, cut in zip([0] + cuts, cuts):
+            wall = self.now + draw.choice((0, 0, -500, DAY, -DAY))
+            s.boots.append(Boot(draw.randbytes(16), wall,
+                                draw.randrange(1 << 40), cut - before))
+
+    def operations(self, s, schema):
+        personal, before = b"", -1
+        for number, b in enumerate(s.boots):
+            for _ in range(b.n):
+                op = changeset.Op(len(s.ops))
+                op.boot = number
+                op.time = b.wall + self.draw.randrange(100000)
+                op.stamp = max(before + 1, op.time << 16)
+                op.stamp += self.draw.choice((0, 0, 3))
+                before = op.stamp
+                op.actor = self.draw.choice((1,) * 12 + (0, 2, 77))
+                personal += self.fill(op, schema)
+                s.ops.append(op)
+        return personal
+
+    def bend(self, sections):
+        """One byte of one raw section: turned, lost or put in."""
+        draw = self.draw
+        kind = draw.choice(sorted(sections))
+        b = bytearray(sections[kind])
+        at = draw.randrange(len(b))
+        how = draw.randrange(3) if len(b) > 1 else 0
+        if how == 0:
+            b[at] ^= 1 << draw.randrange(8)
+        elif how == 1:
+            del b[at]
+        else:
+            b[at:at] = draw.randbytes(1)
+        sections[kind] = bytes(b)
+
+    def set(self, key):
+        s, schema = changeset.Set(), self.state.schema()
+        self.header(s)
+        self.boots(s, self.draw.randrange(1, 8))
+        personal = self.operations(s, schema)
+        sections = changeset.encode_sections(s)
+        if not personal and self.odds(.2):
+            self.bend(sections)
+        signed = changeset.write_header(s)
+        for kind, raw in sorted(sections.items()):
+            signed += section(kind, raw,
+                              schema.dictionary if kind == 2 else b"")
+        signed += b"\0"
+        if not s.fork:
+            self.seq, self.prev = s.seq, hashlib.sha256(signed).digest()
+            self.sealed.append((self.seq, self.prev))
+        if personal:
+            personal = b"\0" + varint(len(personal)) + personal
+        return signed + sshsig(signed, b"changeset@gengbu", key) + \
+            u32(len(personal)) + personal
+
+
+def main(path, key, device, seed, count, out):
+    found = ledger.Ledger(path)
+    found.read()
+    forger, key = Forger(found, int(device), int(seed)), private_key(key)
+    sets = [(2, forger.set(key)) for _ in range(int(count))]
+    state, size = found.state, len(found.tree.leaves)
+    head = u32(state.epoch) + size.to_bytes(8, "big") + found.tree.root(size)
+    asked = request(int(device), state.site, key, [
+        (1, varint(forger.now)), (2, varint(forger.now)), (3, varint(1000)),
+        (4, bytes(16)), (5, head), (6, head), (7, varint(forger.seq)),
+        (8, varint(state.version)), (9, varint(1))])
+    with open(out, "wb") as f:
+        f.write(bundle(int(device), state.site, state.about[5],
+                       [(1, asked)] + sets))
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 7:
+        sys.exit("usage: forge.py LEDGER.git KEY DEVICE SEED COUNT OUT.gbx")
+    main(*sys.argv[1:])
