@@ -332,21 +332,19 @@ table_follows(const struct gb_schema *old, const struct gb_table *a,
               const struct gb_schema *next, const struct gb_table *b,
               struct gb_fail *fail)
 {
-    int last = -1;
     for (int i = 0; i < a->ncolumns; i++) {
         const char *name = a->columns[i].name, *change = NULL;
         int j = gb_table_column(b, gb_span_text(name));
         if (j < 0)
             change = "is missing";
-        else if (j < last)
-            change = "has another place in the order";
+        else if (j != i)
+            change = "has another number (new columns go behind the old ones)";
         else
             change = column_change(old, &a->columns[i], next, &b->columns[j]);
         if (change)
             return gb_fail_set(fail, GB_E_SCHEMA,
                                "%s.%s %s: a schema may add, and not take back",
                                a->name, name, change);
-        last = j;
     }
     return GB_OK;
 }
@@ -355,21 +353,20 @@ enum gb_err
 gb_schema_follows(const struct gb_schema *old, const struct gb_schema *next,
                   struct gb_fail *fail)
 {
-    int last = -1;
     for (int i = 0; i < old->ntables; i++) {
         const struct gb_table *t = &old->tables[i];
         int j = gb_schema_table(next, gb_span_text(t->name));
-        if (j < 0 || j < last)
+        if (j != i)
             return gb_fail_set(fail, GB_E_SCHEMA,
                                "table %s %s: a schema may add, and not take "
                                "back",
                                t->name,
                                j < 0 ? "is missing"
-                                     : "has another place in the order");
+                                     : "has another number (new tables go "
+                                       "into a file that sorts last)");
         enum gb_err err = table_follows(old, t, next, &next->tables[j], fail);
         if (err)
             return err;
-        last = j;
     }
     return GB_OK;
 }

@@ -5,30 +5,6 @@
 #include "engine/tlv.h"
 #include "hub/cmd.h"
 
-/* Sets, rows and deltas of older versions go on by number: what is new comes
- * behind what was there, tables and columns alike. */
-static enum gb_err
-check_numbers(const struct gb_schema *old, const struct gb_schema *next,
-              struct gb_fail *fail)
-{
-    for (int t = 0; t < old->ntables; t++) {
-        const struct gb_table *a = &old->tables[t], *b = &next->tables[t];
-        if (strcmp(a->name, b->name))
-            return gb_fail_set(fail, GB_E_SCHEMA,
-                               "table %s is new and comes before %s: put new "
-                               "tables into a file that sorts last",
-                               b->name, a->name);
-        for (int c = 0; c < a->ncolumns; c++)
-            if (strcmp(a->columns[c].name, b->columns[c].name))
-                return gb_fail_set(fail, GB_E_SCHEMA,
-                                   "%s.%s is new and comes before %s: put new "
-                                   "columns behind the old ones",
-                                   a->name, b->columns[c].name,
-                                   a->columns[c].name);
-    }
-    return GB_OK;
-}
-
 /* Whether it loads, and may follow the one in force. */
 static enum gb_err
 check(const struct gb_schema *old, struct gb_span text, struct gb_fail *fail)
@@ -37,8 +13,6 @@ check(const struct gb_schema *old, struct gb_span text, struct gb_fail *fail)
     enum gb_err e = gb_schema_load(text, old->version + 1, &next, fail);
     if (!e)
         e = gb_schema_follows(old, next, fail);
-    if (!e)
-        e = check_numbers(old, next, fail);
     gb_schema_free(next);
     return e;
 }

@@ -524,12 +524,13 @@ static const struct {
     const char *sql, *want; /* NULL: may follow */
 } successors[] = {
     {A B RULES, NULL},
-    {"CREATE TABLE c(" ID ") STRICT;" A "CREATE TABLE d(" ID
-     ") STRICT;" B RULES,
+    {A B RULES "CREATE TABLE c(" ID ") STRICT;", NULL},
+    {"CREATE TABLE a(" ID
+     ", t TEXT NOT NULL, n INTEGER, y BLOB) STRICT;" B RULES,
      NULL},
-    {"CREATE TABLE a(" ID ", x REAL, t TEXT NOT NULL, y BLOB, n INTEGER) "
-     "STRICT;" B RULES,
-     NULL},
+    {A "CREATE TABLE c(" ID ") STRICT;" B RULES, "table b has another number"},
+    {"CREATE TABLE a(" ID ", t TEXT, x REAL, n INTEGER) STRICT;" B RULES,
+     "a.n has another number"},
     {A B "INSERT INTO rule VALUES ('b', 's', 'state z>y y>x prefer x>y>z'),"
          "('b', 'w', 'worst h<j<i back@2');"
          "INSERT INTO enum VALUES ('a', 't', 'v', 1);",
@@ -537,10 +538,10 @@ static const struct {
     {A, "table b is missing"},
     {B RULES "CREATE TABLE c(" ID ") STRICT; CREATE TABLE a(" ID
              ", t TEXT, n INTEGER) STRICT;",
-     "table b has another place in the order"},
+     "table a has another number"},
     {"CREATE TABLE a(" ID ", t TEXT) STRICT;" B RULES, "a.n is missing"},
     {"CREATE TABLE a(" ID ", n INTEGER, t TEXT) STRICT;" B RULES,
-     "a.n has another place in the order"},
+     "a.t has another number"},
     {"CREATE TABLE a(" ID ", t BLOB, n INTEGER) STRICT;" B RULES,
      "a.t has another type"},
     {A B RULES "INSERT INTO rule VALUES ('a', 't', 'last');",
