@@ -103,6 +103,47 @@ accept_operations(struct accepting *a, struct gb_fail *fail)
     return e;
 }
 
+/* A schema that this journal had once, newly loaded. */
+static enum gb_err
+load_schema(struct gb_journal *j, uint32_t version, struct gb_schema **out,
+            struct gb_fail *fail)
+{
+    sqlite3_stmt *s;
+    bool row = false;
+    enum gb_err e =
+        gb_db_preparef(j->db, &s, fail,
+                       "SELECT text FROM _schema WHERE version = %u", version);
+    if (!e)
+        e = gb_db_step(s, &row, fail);
+    if (!e && !row)
+        e = gb_fail_set(fail, GB_E_DATABASE,
+                        "the journal lacks schema version %u", version);
+    if (!e)
+        e = gb_schema_load(gb_db_blob(s, 0), version, out, fail);
+    sqlite3_finalize(s);
+    return e;
+}
+
+/* The operations of a set, with the schema that it was sealed with: a newer one
+ * may have come since.  Tables and columns keep their numbers. */
+static enum gb_err
+decode(struct gb_journal *j, struct gb_span signed_bytes,
+       struct gb_span personal, struct gb_set *out, struct gb_fail *fail)
+{
+    struct gb_set_info info;
+    struct gb_schema *old = NULL;
+    enum gb_err e = gb_set_info(signed_bytes, &info, fail);
+    if (!e && info.schema != j->schema->version)
+        e = load_schema(j, info.schema, &old, fail);
+    const struct gb_schema *s = old ? old : j->schema;
+    if (!e)
+        e = gb_set_decode(signed_bytes, s, out, fail);
+    if (!e)
+        e = gb_set_reveal(out, s, personal, fail);
+    gb_schema_free(old);
+    return e;
+}
+
 /* The set of a receipt, decoded, with its effective stamps. */
 static enum gb_err
 open_set(struct accepting *a, struct gb_fail *fail)
@@ -119,9 +160,7 @@ open_set(struct accepting *a, struct gb_fail *fail)
                         "here",
                         a->line->seq);
     if (!e)
-        e = gb_set_decode(gb_db_blob(s, 0), j->schema, &a->set, fail);
-    if (!e)
-        e = gb_set_reveal(&a->set, j->schema, gb_db_blob(s, 2), fail);
+        e = decode(j, gb_db_blob(s, 0), gb_db_blob(s, 2), &a->set, fail);
     sqlite3_reset(s);
     if (!e && a->line->nadjust && a->line->nadjust != a->set.nboots)
         e = gb_fail_set(fail, GB_E_FORMAT, "the receipt of set %u is damaged",

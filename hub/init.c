@@ -39,7 +39,33 @@ make_folders(struct gb_office *o, struct gb_fail *fail)
     return e;
 }
 
-/* Nothing is there, or what a killed init left: no `site`, no batch. */
+/* What init itself writes: the site with its schema, and the supervisor. */
+#define INIT_COMMITS 2
+
+/* A ledger that has more than an init writes is somebody's history, whatever
+ * else is missing from the folder. */
+static enum gb_err
+check_ledger(struct gb_office *o, struct gb_fail *fail)
+{
+    char path[GB_FILE_PATH_MAX];
+    struct gb_ledger *l = NULL;
+    struct gb_ledger_log log = {0};
+    struct gb_fail none = {0};
+    gb_office_path(o, "ledger.git", path);
+    bool history = !gb_ledger_open(&l, path, GB_LEDGER_READ, &none) &&
+                   !gb_ledger_log(l, NULL, &log, &none) &&
+                   log.count > INIT_COMMITS;
+    gb_ledger_log_release(&log);
+    gb_ledger_close(l);
+    if (!history)
+        return GB_OK;
+    return gb_fail_set(fail, GB_E_EXISTS,
+                       "%s holds the ledger of a hub whose file `site` is "
+                       "missing: bring that back from a backup",
+                       o->path);
+}
+
+/* Nothing is there, or what a killed init left: no `site`, no history. */
 static enum gb_err
 check_folder(struct gb_office *o, struct gb_fail *fail)
 {
@@ -63,7 +89,7 @@ check_folder(struct gb_office *o, struct gb_fail *fail)
     if (!e && foreign)
         e = gb_fail_set(fail, GB_E_EXISTS,
                         "%s holds other files: choose a new folder", o->path);
-    return e;
+    return e ? e : check_ledger(o, fail);
 }
 
 static int
@@ -212,6 +238,9 @@ gb_office_init(const char *path, const struct gb_office_plan *plan,
         e = make_folders(o, fail);
     if (!e)
         e = gb_office_take_lock(o, fail);
+    /* again under the lock: another init may have finished meanwhile */
+    if (!e)
+        e = check_folder(o, fail);
     if (!e)
         e = make(o, plan, fail);
     gb_office_close(o);
