@@ -67,6 +67,14 @@ judge_value(const struct gb_table *t, const struct gb_op *op,
                                                  : GB_CODE_NONE;
 }
 
+/* A person's release overrules these two (MERGE.md §3). */
+static enum gb_code
+unless_forced(enum gb_code code, const struct gb_facts *facts)
+{
+    bool forgiven = code == GB_CODE_ILLEGAL || code == GB_CODE_AUTHORITY;
+    return facts->forced && forgiven ? GB_CODE_NONE : code;
+}
+
 enum gb_code
 gb_judge(const struct gb_table *t, const struct gb_op *op, int device,
          int level, const struct gb_facts *facts)
@@ -80,14 +88,12 @@ gb_judge(const struct gb_table *t, const struct gb_op *op, int device,
     if ((op->kind != GB_INSERT && !facts->exists) || !facts->refers)
         return GB_CODE_MISSING;
     /* a resolution in the ledger is not judged again */
-    if (facts->forced || op->kind == GB_RESOLVE)
+    if (op->kind == GB_RESOLVE)
         return GB_CODE_NONE;
-    if (level < (op->kind == GB_VOID ? t->voids : t->write))
-        return GB_CODE_AUTHORITY;
-    for (int i = 0; i < op->nvalues; i++) {
-        enum gb_code code = judge_value(t, op, &op->values[i], level);
-        if (code)
-            return code;
-    }
-    return GB_CODE_NONE;
+    int needed = op->kind == GB_VOID ? t->voids : t->write;
+    enum gb_code code = level < needed ? GB_CODE_AUTHORITY : GB_CODE_NONE;
+    code = unless_forced(code, facts);
+    for (int i = 0; i < op->nvalues && !code; i++)
+        code = unless_forced(judge_value(t, op, &op->values[i], level), facts);
+    return code;
 }

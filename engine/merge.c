@@ -89,6 +89,28 @@ overwritten(const struct gb_rule *rule, const struct gb_sib *old,
            outranks(rule, &old->value, old->level, &s->value);
 }
 
+uint64_t
+gb_effect_buries(const struct gb_table *t, const struct gb_effect *later,
+                 const struct gb_effect *waiting,
+                 const struct gb_lineage *lineage)
+{
+    const struct gb_op *y = later->op, *x = waiting->op;
+    uint64_t columns = 0;
+    if (y->kind != GB_SET || !earlier(waiting->device, waiting->stamp,
+                                      later->device, later->stamp, lineage))
+        return 0;
+    for (int i = 0; i < y->nvalues; i++)
+        for (int k = 0; k < x->nvalues; k++) {
+            int c = y->values[i].column;
+            const struct gb_rule *rule = &t->columns[c].rule;
+            if (c == x->values[k].column && gb_rule_open(rule->kind) &&
+                outranks(rule, &y->values[i].value, later->level,
+                         &x->values[k].value))
+                columns |= (uint64_t)1 << c;
+        }
+    return columns;
+}
+
 /* Later by (stamp, device). */
 static bool
 later(const struct gb_sib *a, const struct gb_sib *b)

@@ -96,6 +96,14 @@ bool gb_rec_insert(struct gb_rec *r, const struct gb_table *t,
 bool gb_rec_merge(struct gb_rec *r, const struct gb_effect *x,
                   const struct gb_lineage *lineage);
 
+/* Columns in which the operation that waits is overwritten by a later one of
+ * its own device that took effect before it: bit c for column c (MERGE.md §3).
+ * Of `waiting` only device, stamp and values are looked at. */
+uint64_t gb_effect_buries(const struct gb_table *t,
+                          const struct gb_effect *later,
+                          const struct gb_effect *waiting,
+                          const struct gb_lineage *lineage);
+
 /* What a cell shows: an index into cell->sib, or -1 when never written. */
 int gb_cell_shown(const struct gb_column *c, const struct gb_cell *cell);
 /* Whether a person must look at it. */
@@ -156,7 +164,7 @@ enum gb_code gb_code_parse(struct gb_span name);
 struct gb_facts {
     bool exists; /* the record is there */
     bool refers; /* every record that it refers to is there */
-    bool forced; /* a person released it: only MISSING, EXISTS, RANGE stop it */
+    bool forced; /* a person released it: ILLEGAL, AUTHORITY do not stop it */
 };
 /* The code of an operation of a device, or GB_CODE_NONE: it takes effect. */
 enum gb_code gb_judge(const struct gb_table *t, const struct gb_op *op,

@@ -31,6 +31,9 @@ enum {
     GB_DEVICE_RECEIVE_KEY = 7
 };
 
+/* GB_RELEASE; both are a person's, an automatic one has neither */
+enum { GB_RELEASE_FORCE = 1, GB_RELEASE_REASON = 2 };
+
 #define GB_ATTRIBUTES_MAX 1024 /* bytes of all attributes of a device */
 
 /* A device as the ledger has it. */

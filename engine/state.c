@@ -15,7 +15,10 @@ static const char *const statements[] = {
 /*
  * _set.first, last: the stamps of the set's operations; stamp: the largest of
  * all sets up to here; line: the leaf; touched: the records that it changed
- * (delta_touch.c).  _node: complete subtrees of the log's Merkle tree.
+ * (touch.c).  _node: complete subtrees of the log's Merkle tree.
+ * _wait: operations that have not taken effect; dead: columns in which a later
+ * one of their device overwrote them; _need: the records they lack; _held:
+ * their sets.
  */
 static const char create[] =
     "PRAGMA application_id = 1195526229;"
@@ -36,7 +39,15 @@ static const char create[] =
     " level INTEGER, PRIMARY KEY(actor, id, pos)) WITHOUT ROWID;"
     "CREATE TABLE _wait(device INTEGER, stamp INTEGER, seq INTEGER,"
     " idx INTEGER, pos INTEGER, code TEXT, kind INTEGER, tbl TEXT,"
-    " id INTEGER, actor INTEGER, PRIMARY KEY(device, stamp)) WITHOUT ROWID;"
+    " id INTEGER, actor INTEGER, schema INTEGER, due INTEGER DEFAULT 0,"
+    " dead INTEGER DEFAULT 0, PRIMARY KEY(device, stamp)) WITHOUT ROWID;"
+    "CREATE INDEX _wait_record ON _wait(tbl, id);"
+    "CREATE INDEX _wait_due ON _wait(device, stamp) WHERE due;"
+    "CREATE INDEX _wait_set ON _wait(pos);"
+    "CREATE TABLE _need(tbl TEXT, id INTEGER, device INTEGER, stamp INTEGER,"
+    " PRIMARY KEY(tbl, id, device, stamp)) WITHOUT ROWID;"
+    "CREATE INDEX _need_op ON _need(device, stamp);"
+    "CREATE TABLE _held(pos INTEGER PRIMARY KEY, signed BLOB NOT NULL);"
     "CREATE TABLE _lineage(device INTEGER PRIMARY KEY, parent INTEGER,"
     " stamp INTEGER);"
     "CREATE TABLE site(name TEXT, timezone TEXT, offset_min INTEGER);"
@@ -155,6 +166,8 @@ gb_state_close(struct gb_state *st)
     gb_db_close(st->db);
     gb_arena_release(&st->arena);
     gb_buf_release(&st->touched.list);
+    gb_rivals_clear(&st->rivals);
+    free(st->rivals.list);
     free(st);
 }
 

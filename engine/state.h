@@ -40,7 +40,8 @@ enum gb_err gb_state_refresh(struct gb_state *st, struct gb_fail *fail);
 
 /* A set on its way into the ledger. */
 struct gb_incoming {
-    const struct gb_set_info *info; /* of its signed bytes */
+    struct gb_span signed_bytes;
+    const struct gb_set_info *info; /* of them */
     struct gb_sha256 sha;
     /* Decoded with gb_state_schema_of(info->schema); NULL when that failed;
      * with `times` only boots and times are there, the schema being newer. */
@@ -58,6 +59,23 @@ struct gb_incoming {
 enum gb_err gb_state_line(struct gb_state *st, const struct gb_incoming *in,
                           struct gb_arena *arena, struct gb_line *out,
                           struct gb_fail *fail);
+
+/* ------------------------------------------- waiting (state_wait.c) -- */
+
+/*
+ * Operations whose cause to wait has gone (MERGE.md §3), at most `max`, by
+ * rising (device, stamp): what an automatic release should name now.
+ */
+enum gb_err gb_state_due(struct gb_state *st, struct gb_opname *out, int max,
+                         int *n, struct gb_fail *fail);
+
+/* Fills in the personal values of a set that is released; without one they
+ * stay hidden, as in an audit.  `sha` names the set. */
+typedef enum gb_err gb_reveal_fn(void *context, struct gb_set *set,
+                                 const struct gb_schema *s,
+                                 const uint8_t sha[32], struct gb_fail *fail);
+void gb_state_on_release(struct gb_state *st, gb_reveal_fn *reveal,
+                         void *context);
 
 /* ------------------------------------------------------------ reading -- */
 

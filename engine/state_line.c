@@ -9,8 +9,7 @@
 /* What the chain and the base say before any operation is looked at. */
 static enum gb_verdict
 judge_set(const struct gb_state *st, const struct gb_device *d,
-          const struct gb_incoming *in, const struct gb_head *base,
-          enum gb_code *held)
+          const struct gb_incoming *in, bool base_known, enum gb_code *held)
 {
     const struct gb_set_info *info = in->info;
     *held = GB_CODE_NONE;
@@ -20,9 +19,7 @@ judge_set(const struct gb_state *st, const struct gb_device *d,
         *held = GB_CODE_SCHEMA;
     else if (!in->set || in->times)
         *held = GB_CODE_MALFORMED;
-    else if (info->base.size > st->tree.size ||
-             info->base.epoch > st->site.epoch ||
-             memcmp(info->base.root, base->root, 32))
+    else if (!base_known)
         *held = GB_CODE_BASE;
     return *held ? GB_HELD : GB_APPLIED;
 }
@@ -53,41 +50,23 @@ compute_stamps(struct gb_state *st, const struct gb_device *d,
     return GB_OK;
 }
 
-/* A whole set that is held waits operation by operation; a single one with
- * its own code. */
+/* All operations of a set, one by one: what cannot take effect waits with a
+ * code of its own, or all wait with that of the set. */
 static enum gb_err
-wait(struct gb_state *st, const struct gb_applying *a, int index,
-     enum gb_code code, struct gb_fail *fail)
+apply(struct gb_state *st, struct gb_applying *a, const int64_t *stamps,
+      struct gb_arena *arena, struct gb_line *line, struct gb_fail *fail)
 {
-    const struct gb_op *op = &a->in->set->ops[index];
-    sqlite3_stmt *s = gb_state_sql(st, GB_SQL_ADD_WAIT);
-    sqlite3_bind_int(s, 1, a->in->info->device);
-    sqlite3_bind_int64(s, 2, a->stamps[index]);
-    sqlite3_bind_int64(s, 3, a->in->info->seq);
-    sqlite3_bind_int(s, 4, index);
-    sqlite3_bind_int64(s, 5, (int64_t)a->pos);
-    gb_db_bind_text(s, 6, gb_code_name(code));
-    sqlite3_bind_int(s, 7, (int)op->kind);
-    if (op->kind && op->kind <= GB_RESOLVE)
-        gb_db_bind_text(s, 8, a->schema->tables[op->table].name);
-    sqlite3_bind_int64(s, 9, op->id);
-    sqlite3_bind_int64(s, 10, op->actor);
-    return gb_db_run(s, fail);
-}
-
-/* All operations of a set that takes effect, one by one. */
-static enum gb_err
-apply(struct gb_state *st, struct gb_applying *a, struct gb_arena *arena,
-      struct gb_line *line, struct gb_fail *fail)
-{
-    int n = a->in->set->nops;
-    enum gb_err e =
-        gb_state_level(st, false, a->in->info->device, a->in->info->base.size,
-                       &a->device_level, fail);
+    int n = stamps ? a->in->set->nops : 0;
+    enum gb_err e = gb_applying_begin(st, a, fail);
     for (int i = 0; i < n && !e; i++) {
-        enum gb_code code;
-        e = gb_state_op(st, a, i, &code, fail);
+        struct gb_turn turn = {.index = i, .stamp = stamps[i]};
+        enum gb_code code = line->held;
+        if (line->verdict == GB_APPLIED)
+            e = gb_state_op(st, a, &turn, &code, fail);
         if (e || code == GB_CODE_NONE)
+            continue;
+        e = gb_state_wait(st, a, &turn, a->pos, code, fail);
+        if (line->verdict == GB_HELD)
             continue;
         if (!line->quarantined)
             line->quarantined =
@@ -97,7 +76,6 @@ apply(struct gb_state *st, struct gb_applying *a, struct gb_arena *arena,
                                gb_err_sentence(GB_E_MEMORY));
         line->quarantined[line->nquarantined++] =
             (struct gb_quarantined){i, code};
-        e = wait(st, a, i, code, fail);
     }
     return e;
 }
@@ -135,11 +113,12 @@ add_leaf(struct gb_state *st, struct gb_span leaf, struct gb_fail *fail)
 
 /* The row of _set, and the tree. */
 static enum gb_err
-record_set(struct gb_state *st, const struct gb_applying *a,
-           const struct gb_line *line, struct gb_fail *fail)
+record_set(struct gb_state *st, const struct gb_incoming *in,
+           const int64_t *stamps, const struct gb_line *line,
+           struct gb_fail *fail)
 {
-    const struct gb_set_info *info = a->in->info;
-    int n = a->stamps ? a->in->set->nops : 0;
+    const struct gb_set_info *info = in->info;
+    int n = stamps ? in->set->nops : 0;
     struct gb_buf text;
     gb_buf_init(&text, GB_SET_MAX);
     gb_line_write(line, &text);
@@ -149,13 +128,13 @@ record_set(struct gb_state *st, const struct gb_applying *a,
     if (!e) {
         sqlite3_stmt *s = gb_state_sql(st, GB_SQL_ADD_SET);
         struct gb_value leaf = gb_value_text(gb_buf_view(&text));
-        sqlite3_bind_int64(s, 1, (int64_t)a->pos);
+        sqlite3_bind_int64(s, 1, (int64_t)line->pos);
         sqlite3_bind_int(s, 2, info->device);
         sqlite3_bind_int64(s, 3, info->seq);
-        gb_db_bind_blob(s, 4, GB_SPAN(a->in->sha.bytes, 32));
-        sqlite3_bind_int64(s, 5, a->in->received_ms);
-        sqlite3_bind_int64(s, 6, n ? a->stamps[0] : 0);
-        sqlite3_bind_int64(s, 7, n ? a->stamps[n - 1] : 0);
+        gb_db_bind_blob(s, 4, GB_SPAN(in->sha.bytes, 32));
+        sqlite3_bind_int64(s, 5, in->received_ms);
+        sqlite3_bind_int64(s, 6, n ? stamps[0] : 0);
+        sqlite3_bind_int64(s, 7, n ? stamps[n - 1] : 0);
         sqlite3_bind_int64(s, 8, st->stamp);
         sqlite3_bind_int64(s, 9, info->schema);
         sqlite3_bind_int64(s, 10, (int64_t)info->base.size);
@@ -171,19 +150,23 @@ record_set(struct gb_state *st, const struct gb_applying *a,
 
 /* What the verdict makes of the operations, the chain and the stamps. */
 static enum gb_err
-take_effect(struct gb_state *st, struct gb_applying *a,
-            const struct gb_device *d, struct gb_arena *arena,
-            struct gb_line *line, struct gb_fail *fail)
+take_effect(struct gb_state *st, const struct gb_incoming *in,
+            const int64_t *stamps, const struct gb_device *d,
+            struct gb_arena *arena, struct gb_line *line, struct gb_fail *fail)
 {
-    enum gb_err e = GB_OK;
-    int n = a->stamps ? a->in->set->nops : 0;
-    int64_t last = n ? a->stamps[n - 1] : line->floor;
-    if (line->verdict == GB_APPLIED)
-        e = apply(st, a, arena, line, fail);
-    for (int i = 0; line->verdict == GB_HELD && i < n && !e; i++)
-        e = wait(st, a, i, line->held, fail);
-    if (!e && line->verdict != GB_FORK)
-        e = advance_chain(st, a->in, last > d->last ? last : d->last, fail);
+    int n = stamps ? in->set->nops : 0;
+    int64_t last = n ? stamps[n - 1] : line->floor;
+    struct gb_applying a = {.in = in,
+                            .schema = gb_state_schema_of(st, in->info->schema),
+                            .pos = line->pos,
+                            .base = in->info->base.size};
+    if (line->verdict == GB_FORK)
+        return GB_OK;
+    enum gb_err e = apply(st, &a, stamps, arena, line, fail);
+    if (!e)
+        e = gb_state_rivals(st, line->pos, fail);
+    if (!e)
+        e = advance_chain(st, in, last > d->last ? last : d->last, fail);
     if (n && last > st->stamp)
         st->stamp = last;
     return e;
@@ -194,8 +177,7 @@ gb_state_line(struct gb_state *st, const struct gb_incoming *in,
               struct gb_arena *arena, struct gb_line *out, struct gb_fail *fail)
 {
     struct gb_device d;
-    struct gb_head base = {0};
-    bool found;
+    bool found, base_known = false;
     int64_t *stamps = NULL;
     *out = (struct gb_line){.pos = st->tree.size + 1,
                             .device = in->info->device,
@@ -204,8 +186,8 @@ gb_state_line(struct gb_state *st, const struct gb_incoming *in,
                             .nadjust = in->nadjust};
     memcpy(out->sha256, in->sha.bytes, 32);
     enum gb_err e = gb_state_device(st, in->info->device, &d, &found, fail);
-    if (!e && in->info->base.size <= st->tree.size)
-        e = gb_state_head_at(st, in->info->base.size, &base, fail);
+    if (!e)
+        e = gb_state_knows(st, &in->info->base, &base_known, fail);
     out->adjust =
         gb_arena_array(arena, (size_t)in->nadjust + 1, sizeof *out->adjust);
     if (!e && !out->adjust)
@@ -215,18 +197,14 @@ gb_state_line(struct gb_state *st, const struct gb_incoming *in,
     if (in->nadjust)
         memcpy(out->adjust, in->adjust,
                (size_t)in->nadjust * sizeof *out->adjust);
-    out->verdict = judge_set(st, &d, in, &base, &out->held);
+    out->verdict = judge_set(st, &d, in, base_known, &out->held);
     gb_touched_clear(&st->touched);
+    gb_rivals_clear(&st->rivals);
     e = compute_stamps(st, &d, in, out, &stamps, fail);
-    struct gb_applying a = {.in = in,
-                            .schema = gb_state_schema_of(st, in->info->schema),
-                            .pos = out->pos,
-                            .stamps = stamps,
-                            .actor = -1};
     if (!e)
-        e = take_effect(st, &a, &d, arena, out, fail);
+        e = take_effect(st, in, stamps, &d, arena, out, fail);
     if (!e)
-        e = record_set(st, &a, out, fail);
+        e = record_set(st, in, stamps, out, fail);
     free(stamps);
     return e;
 }

@@ -164,6 +164,9 @@ gb_state_reload(struct gb_state *st, struct gb_fail *fail)
                       &stamp, &found, fail);
     if (!e)
         e = gb_merkle_at(&source, (uint64_t)size, &st->tree, fail);
+    if (!e)
+        e = gb_db_int(st->db, "SELECT 1 FROM _wait LIMIT 1", &size,
+                      &st->waiting, fail);
     st->stamp = stamp;
     return e;
 }
@@ -181,6 +184,18 @@ gb_state_head_at(struct gb_state *st, uint64_t size, struct gb_head *out,
     *out = (struct gb_head){.epoch = st->site.epoch, .size = size};
     memcpy(out->root, root.bytes, sizeof out->root);
     return GB_OK;
+}
+
+enum gb_err
+gb_state_knows(struct gb_state *st, const struct gb_head *h, bool *known,
+               struct gb_fail *fail)
+{
+    struct gb_head had;
+    *known = h->size <= st->tree.size && h->epoch <= st->site.epoch;
+    enum gb_err e = *known ? gb_state_head_at(st, h->size, &had, fail) : GB_OK;
+    if (!e && *known)
+        *known = !memcmp(h->root, had.root, sizeof had.root);
+    return e;
 }
 
 struct gb_head

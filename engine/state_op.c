@@ -3,6 +3,15 @@
 
 #include "id.h"
 
+enum gb_err
+gb_applying_begin(struct gb_state *st, struct gb_applying *a,
+                  struct gb_fail *fail)
+{
+    a->actor = -1;
+    return gb_state_level(st, false, a->in->info->device, a->base,
+                          &a->device_level, fail);
+}
+
 /* Level of the operation: the lower of device and actor as of the base, and
  * the hub's own are above all. */
 static enum gb_err
@@ -19,26 +28,32 @@ level_of(struct gb_state *st, struct gb_applying *a, const struct gb_op *op,
         return GB_OK;
     }
     if (a->actor != op->actor)
-        e = gb_state_level(st, true, op->actor, a->in->info->base.size,
-                           &a->actor_level, fail);
+        e = gb_state_level(st, true, op->actor, a->base, &a->actor_level, fail);
     a->actor = op->actor;
     *level =
         a->actor_level < a->device_level ? a->actor_level : a->device_level;
     return e;
 }
 
-/* Whether every record that the operation refers to is there. */
+/* Whether every record that the operation refers to is there; `fn` is told of
+ * each that is not. */
 static enum gb_err
 check_references(struct gb_state *st, const struct gb_table *t,
-                 const struct gb_op *op, bool *good, struct gb_fail *fail)
+                 const struct gb_op *op, bool *good, gb_missing_fn *fn,
+                 void *context, struct gb_fail *fail)
 {
     enum gb_err e = GB_OK;
     *good = true;
-    for (int i = 0; i < op->nvalues && *good && !e; i++) {
+    for (int i = 0; i < op->nvalues && (*good || fn) && !e; i++) {
         const struct gb_written *w = &op->values[i];
         int target = t->columns[w->column].refers;
-        if (target >= 0 && w->value.type == GB_INT)
-            e = gb_tables_exists(st->tables, target, w->value.as.i, good, fail);
+        bool there;
+        if (target < 0 || w->value.type != GB_INT)
+            continue;
+        e = gb_tables_exists(st->tables, target, w->value.as.i, &there, fail);
+        *good &= there;
+        if (!e && !there && fn)
+            e = fn(st, target, w->value.as.i, context, fail);
     }
     return e;
 }
@@ -76,6 +91,8 @@ merge(struct gb_state *st, const struct gb_effect *x, int table,
     if (!insert)
         e = gb_tables_load(st->tables, table, x->op->id, &st->arena, &r, &found,
                            fail);
+    if (!e && !insert)
+        e = gb_state_claim(st, table, &r, fail);
     if (e)
         return e;
     if (!(insert ? gb_rec_insert(&r, t, x, &st->arena)
@@ -90,7 +107,11 @@ merge(struct gb_state *st, const struct gb_effect *x, int table,
     if (e || exists)
         return e;
     gb_touched_add(&st->touched, table, r.id);
-    return note_actor(st, &r, (uint64_t)x->pos, fail);
+    e = gb_state_claim(st, table, &r, fail);
+    if (!e && st->waiting)
+        e = insert ? gb_state_arrived(st, table, r.id, fail)
+                   : gb_state_bury(st, x, table, fail);
+    return e ? e : note_actor(st, &r, (uint64_t)x->pos, fail);
 }
 
 /*
@@ -99,11 +120,13 @@ merge(struct gb_state *st, const struct gb_effect *x, int table,
  */
 static enum gb_err
 judge(struct gb_state *st, const struct gb_applying *a, const struct gb_op *op,
-      int table, int level, enum gb_code *code, struct gb_fail *fail)
+      int table, int level, bool forced, enum gb_code *code,
+      struct gb_fail *fail)
 {
     const struct gb_table *t = &gb_state_schema(st)->tables[table];
-    struct gb_facts facts = {0};
-    enum gb_err e = check_references(st, t, op, &facts.refers, fail);
+    struct gb_facts facts = {.forced = forced};
+    enum gb_err e =
+        check_references(st, t, op, &facts.refers, NULL, NULL, fail);
     if (!e && op->kind != GB_INSERT)
         e = gb_tables_exists(st->tables, table, op->id, &facts.exists, fail);
     *code = gb_judge(t, op, a->in->info->device, level, &facts);
@@ -114,41 +137,72 @@ judge(struct gb_state *st, const struct gb_applying *a, const struct gb_op *op,
     return e;
 }
 
-/* The operation's table in the current schema: tables keep their names. */
-static int
-current_table(const struct gb_state *st, const struct gb_applying *a,
-              const struct gb_op *op)
+int
+gb_state_table(const struct gb_state *st, const struct gb_schema *s,
+               const struct gb_op *op)
 {
     const struct gb_schema *now = gb_state_schema(st);
-    if (a->schema == now)
+    if (s == now)
         return op->table;
-    int t =
-        gb_schema_table(now, gb_span_text(a->schema->tables[op->table].name));
+    int t = gb_schema_table(now, gb_span_text(s->tables[op->table].name));
     gb_assert(t >= 0); /* gb_schema_follows() */
     return t;
 }
 
 enum gb_err
-gb_state_op(struct gb_state *st, struct gb_applying *a, int index,
-            enum gb_code *code, struct gb_fail *fail)
+gb_state_missing(struct gb_state *st, const struct gb_applying *a,
+                 const struct gb_op *op, gb_missing_fn *fn, void *context,
+                 struct gb_fail *fail)
 {
-    const struct gb_op *op = &a->in->set->ops[index];
+    int table = gb_state_table(st, a->schema, op);
+    bool there = true, good;
+    enum gb_err e = GB_OK;
+    if (op->kind != GB_INSERT)
+        e = gb_tables_exists(st->tables, table, op->id, &there, fail);
+    if (!e && !there)
+        e = fn(st, table, op->id, context, fail);
+    return e ? e
+             : check_references(st, &gb_state_schema(st)->tables[table], op,
+                                &good, fn, context, fail);
+}
+
+enum gb_err
+gb_state_obstacle(struct gb_state *st, struct gb_applying *a,
+                  const struct gb_op *op, enum gb_code *code,
+                  struct gb_fail *fail)
+{
+    int level, table = gb_state_table(st, a->schema, op);
+    struct gb_facts facts = {.exists = op->kind != GB_INSERT, .refers = true};
+    enum gb_err e = level_of(st, a, op, &level, fail);
+    if (!e)
+        *code = gb_judge(&gb_state_schema(st)->tables[table], op,
+                         a->in->info->device, level, &facts);
+    return e;
+}
+
+enum gb_err
+gb_state_op(struct gb_state *st, struct gb_applying *a,
+            const struct gb_turn *turn, enum gb_code *code,
+            struct gb_fail *fail)
+{
+    const struct gb_op *op = &a->in->set->ops[turn->index];
     *code = GB_CODE_NONE;
     if (op->kind > GB_RESOLVE)
         return gb_state_site_op(st, a, op, code, fail);
-    int level, table = current_table(st, a, op);
+    int level, table = gb_state_table(st, a->schema, op);
     enum gb_err e = level_of(st, a, op, &level, fail);
     if (!e)
-        e = judge(st, a, op, table, level, code, fail);
+        e = judge(st, a, op, table, level, turn->forced, code, fail);
     if (e || *code)
         return e;
     struct gb_effect x = {
         .op = op,
         .device = a->in->info->device,
-        .stamp = a->stamps[index],
+        .stamp = turn->stamp,
         .pos = (int64_t)a->pos,
         .level = level,
-        .base = a->in->info->base.size,
+        .base = a->base,
+        .dead = turn->dead,
     };
     gb_arena_reset(&st->arena);
     return merge(st, &x, table, code, fail);

@@ -28,9 +28,37 @@
       "SELECT level FROM _level WHERE actor = ? AND id = ? AND pos <= ? "      \
       "ORDER BY pos DESC LIMIT 1")                                             \
     X(PUT_LEVEL, "REPLACE INTO _level(actor, id, pos, level) VALUES(?,?,?,?)") \
-    X(ADD_WAIT,                                                                \
+    X(PUT_WAIT,                                                                \
       "INSERT INTO _wait(device, stamp, seq, idx, pos, code, kind, tbl, id, "  \
-      "actor) VALUES(?,?,?,?,?,?,?,?,?,?)")                                    \
+      "actor, schema) VALUES(?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO UPDATE "    \
+      "SET code = excluded.code, kind = excluded.kind, tbl = excluded.tbl, "   \
+      "id = excluded.id, due = 0")                                             \
+    X(GET_WAIT,                                                                \
+      "SELECT pos, idx, code, dead FROM _wait WHERE device = ? AND stamp = ?") \
+    X(DROP_WAIT, "DELETE FROM _wait WHERE device = ? AND stamp = ?")           \
+    X(WAIT_OF,                                                                 \
+      "SELECT device, stamp, pos, idx FROM _wait WHERE tbl = ? AND id = ?")    \
+    X(BURY,                                                                    \
+      "UPDATE _wait SET dead = dead | ?3 WHERE device = ?1 AND stamp = ?2")    \
+    X(GET_DUE,                                                                 \
+      "SELECT device, stamp FROM _wait WHERE due ORDER BY device, stamp "      \
+      "LIMIT ?")                                                               \
+    X(DUE_SCHEMA,                                                              \
+      "UPDATE _wait SET due = 1 WHERE code = 'SCHEMA' AND schema <= ?")        \
+    X(ADD_NEED,                                                                \
+      "INSERT OR IGNORE INTO _need(tbl, id, device, stamp) VALUES(?,?,?,?)")   \
+    X(DROP_NEEDS, "DELETE FROM _need WHERE device = ? AND stamp = ?")          \
+    X(DUE_RECORD,                                                              \
+      "UPDATE _wait SET due = 1 WHERE (device, stamp) IN (SELECT device, "     \
+      "stamp FROM _need WHERE tbl = ?1 AND id = ?2) AND NOT EXISTS(SELECT 1 "  \
+      "FROM _need n WHERE n.device = _wait.device AND n.stamp = _wait.stamp "  \
+      "AND (n.tbl, n.id) <> (?1, ?2))")                                        \
+    X(MEET_NEED, "DELETE FROM _need WHERE tbl = ? AND id = ?")                 \
+    X(ADD_HELD, "INSERT OR IGNORE INTO _held(pos, signed) VALUES(?,?)")        \
+    X(GET_HELD, "SELECT signed FROM _held WHERE pos = ?")                      \
+    X(DROP_HELD,                                                               \
+      "DELETE FROM _held WHERE pos = ?1 AND NOT EXISTS(SELECT 1 FROM _wait "   \
+      "WHERE pos = ?1)")                                                       \
     X(PUT_SITE, "REPLACE INTO _site(key, value) VALUES(?,?)")                  \
     X(ADD_SCHEMA, "INSERT INTO _schema(version, text) VALUES(?,?)")
 
@@ -40,6 +68,13 @@ enum gb_state_sql {
 #undef X
         GB_SQL_COUNT
 };
+
+/* Records whose claims a set may have moved; see state_rival.c. */
+struct gb_rivals {
+    struct gb_claim *list;
+    size_t n, room;
+};
+void gb_rivals_clear(struct gb_rivals *l);
 
 struct gb_state {
     sqlite3 *db;
@@ -53,6 +88,10 @@ struct gb_state {
     struct gb_lineage lineage;
     struct gb_arena arena;     /* one record at a time */
     struct gb_touched touched; /* by the set being applied */
+    struct gb_rivals rivals;   /* that it may have moved */
+    bool waiting;              /* something may wait */
+    gb_reveal_fn *reveal;      /* NULL: personal values stay hidden */
+    void *reveal_context;
     bool reader;
     bool stale; /* a rollback could not read the old state again */
 };
@@ -62,20 +101,88 @@ sqlite3_stmt *gb_state_sql(struct gb_state *st, enum gb_state_sql which);
 /* Read everything that is kept in memory from the database. */
 enum gb_err gb_state_reload(struct gb_state *st, struct gb_fail *fail);
 
-/* The set that is being applied, with what was found out about it. */
+/* The set whose operations take effect, with what was found out about it. */
 struct gb_applying {
     const struct gb_incoming *in;
     const struct gb_schema *schema; /* the set's version */
-    uint64_t pos;
-    const int64_t *stamps;
-    int device_level; /* as of the base */
-    int64_t actor;    /* last one looked up, and its level */
+    uint64_t pos;                   /* where they take effect */
+    uint64_t base;                  /* what their writer had seen */
+    int device_level;               /* as of the base */
+    int64_t actor;                  /* last one looked up, and its level */
     int actor_level;
+};
+/* Start: levels as of the base. */
+enum gb_err gb_applying_begin(struct gb_state *st, struct gb_applying *a,
+                              struct gb_fail *fail);
+
+/* One of them. */
+struct gb_turn {
+    int index;
+    int64_t stamp; /* effective */
+    bool forced;   /* a person released it */
+    uint64_t dead; /* columns in which it was overwritten while it waited */
 };
 
 /* One operation; *code says why it waits, or GB_CODE_NONE (state_op.c). */
-enum gb_err gb_state_op(struct gb_state *st, struct gb_applying *a, int index,
-                        enum gb_code *code, struct gb_fail *fail);
+enum gb_err gb_state_op(struct gb_state *st, struct gb_applying *a,
+                        const struct gb_turn *turn, enum gb_code *code,
+                        struct gb_fail *fail);
+/* The operation's table in the current schema: tables keep their names. */
+int gb_state_table(const struct gb_state *st, const struct gb_schema *s,
+                   const struct gb_op *op);
+/* Visit the records that the operation needs and that are not there. */
+typedef enum gb_err gb_missing_fn(struct gb_state *st, int table, int64_t id,
+                                  void *context, struct gb_fail *fail);
+enum gb_err gb_state_missing(struct gb_state *st, const struct gb_applying *a,
+                             const struct gb_op *op, gb_missing_fn *fn,
+                             void *context, struct gb_fail *fail);
+/* What would stop it if nothing were missing. */
+enum gb_err gb_state_obstacle(struct gb_state *st, struct gb_applying *a,
+                              const struct gb_op *op, enum gb_code *code,
+                              struct gb_fail *fail);
+
+/* An operation waits, or goes on waiting, with a code (state_wait.c). */
+enum gb_err gb_state_wait(struct gb_state *st, struct gb_applying *a,
+                          const struct gb_turn *turn, uint64_t set_pos,
+                          enum gb_code code, struct gb_fail *fail);
+/* A record is there now: what waited for it alone is due. */
+enum gb_err gb_state_arrived(struct gb_state *st, int table, int64_t id,
+                             struct gb_fail *fail);
+/* A change took effect: what waits on its record may be overwritten by it. */
+enum gb_err gb_state_bury(struct gb_state *st, const struct gb_effect *later,
+                          int table, struct gb_fail *fail);
+/* An operation of kind GB_RELEASE (state_release.c). */
+enum gb_err gb_state_release(struct gb_state *st, uint64_t pos,
+                             const struct gb_op *op, struct gb_fail *fail);
+
+/* A set some of whose operations wait, taken apart again. */
+struct gb_held {
+    uint64_t pos; /* 0: none is open */
+    struct gb_buf bytes;
+    struct gb_set_info info;
+    struct gb_set set;
+    struct gb_incoming in;
+    const struct gb_schema *schema; /* NULL: the hub has no such version */
+    bool good;                      /* the set could be read */
+};
+/* Open another set, or the same again; {0} at first, release at last. */
+enum gb_err gb_held_open(struct gb_state *st, struct gb_held *h, uint64_t pos,
+                         struct gb_fail *fail);
+void gb_held_release(struct gb_held *h);
+
+/* Whether a tree head is one of this log (state_load.c). */
+enum gb_err gb_state_knows(struct gb_state *st, const struct gb_head *h,
+                           bool *known, struct gb_fail *fail);
+
+/* Before and after a record changes: what it claims (state_rival.c). */
+enum gb_err gb_state_claim(struct gb_state *st, int table,
+                           const struct gb_rec *r, struct gb_fail *fail);
+/* A new schema: all records of tables that have other rivals now. */
+enum gb_err gb_state_reclaim(struct gb_state *st, const struct gb_schema *old,
+                             struct gb_fail *fail);
+/* After the set: who holds, and who is under review. */
+enum gb_err gb_state_rivals(struct gb_state *st, uint64_t pos,
+                            struct gb_fail *fail);
 /* An operation of the site itself (state_site.c). */
 enum gb_err gb_state_site_op(struct gb_state *st, const struct gb_applying *a,
                              const struct gb_op *op, enum gb_code *code,

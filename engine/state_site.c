@@ -85,7 +85,15 @@ apply_schema(struct gb_state *st, struct gb_span payload, enum gb_code *code,
     if (!e)
         e = gb_table_create(st->db, old, next, GB_SIDE_HUB, fail);
     gb_schema_free(next);
-    return e ? e : gb_state_reload(st, fail);
+    if (!e && st->waiting) {
+        s = gb_state_sql(st, GB_SQL_DUE_SCHEMA);
+        sqlite3_bind_int64(s, 1, (int64_t)version);
+        e = gb_db_run(s, fail);
+    }
+    if (!e)
+        e = gb_state_reload(st, fail);
+    /* the older version is still there after the reload */
+    return e || !old ? e : gb_state_reclaim(st, old, fail);
 }
 
 /* A field of bytes: exactly n of them when it is there. */
@@ -212,6 +220,8 @@ gb_state_site_op(struct gb_state *st, const struct gb_applying *a,
         return apply_schema(st, op->text, code, fail);
     case GB_DEVICE:
         return apply_device(st, a, op->text, code, fail);
+    case GB_RELEASE:
+        return gb_state_release(st, a->pos, op, fail);
     default:
         *code = GB_CODE_MALFORMED;
         return GB_OK;

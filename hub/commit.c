@@ -26,8 +26,10 @@ struct batch {
     struct gb_buf lines;
     struct gb_ledger_file *files;
     size_t nfiles, room;
-    bool personal;         /* personal.db has an open transaction */
-    struct gb_arena arena; /* paths, armored signatures */
+    bool personal;          /* personal.db has an open transaction */
+    struct gb_own_sets own; /* automatic releases, */
+    struct gb_opname *due;  /* and what they name */
+    struct gb_arena arena;  /* paths, armored signatures */
 };
 
 static enum gb_err
@@ -272,6 +274,40 @@ try_set(struct batch *b, struct gb_arriving *a, struct gb_fail *fail)
     return e;
 }
 
+/* One set of replica 0 that releases what is due; *any when there was one. */
+static enum gb_err
+release_due(struct batch *b, bool *any, struct gb_fail *fail)
+{
+    struct gb_op op = {.kind = GB_RELEASE, .text = GB_SPAN("", 0)};
+    if (!b->due)
+        b->due = gb_arena_array(&b->arena, GB_NAMES_MAX, sizeof *b->due);
+    op.names = b->due;
+    if (!op.names)
+        return no_memory(fail);
+    enum gb_err e =
+        gb_state_due(b->o->state, op.names, GB_NAMES_MAX, &op.nnames, fail);
+    *any = !e && op.nnames;
+    size_t n = b->own.n;
+    if (*any)
+        e = gb_own_make(b->o, &op, 1, 0, b->received_ms, &b->own, fail);
+    for (; !e && n < b->own.n; n++) {
+        e = try_set(b, &b->own.sets[n], fail);
+        gb_assert(e || b->own.sets[n].outcome == GB_TAKEN);
+    }
+    return e;
+}
+
+/* What waited goes on as soon as it can, after every set (MERGE.md §3). */
+static enum gb_err
+retry(struct batch *b, struct gb_fail *fail)
+{
+    bool any = true;
+    enum gb_err e = GB_OK;
+    while (any && !e)
+        e = release_due(b, &any, fail);
+    return e;
+}
+
 /* Sets in whatever order, until none of those left can go on. */
 static enum gb_err
 decide(struct batch *b, struct gb_fail *fail)
@@ -284,6 +320,8 @@ decide(struct batch *b, struct gb_fail *fail)
             if (a->outcome != GB_WAITING)
                 continue;
             enum gb_err e = try_set(b, a, fail);
+            if (!e && a->outcome == GB_TAKEN)
+                e = retry(b, fail);
             if (e)
                 return e;
             moved |= a->outcome == GB_TAKEN;
@@ -390,10 +428,12 @@ gb_office_commit(struct gb_office *o, struct gb_arriving *sets, size_t n,
         return e;
     gb_buf_init(&b.lines, 32u << 20);
     gb_arena_init(&b.arena, BATCH_BYTES);
+    gb_own_init(&b.own);
     e = run(&b, fail);
     gb_office_unlock(o);
     free(b.files);
     gb_buf_release(&b.lines);
     gb_arena_release(&b.arena);
+    gb_own_release(&b.own);
     return e;
 }

@@ -11,7 +11,8 @@ gb_decode(const struct gb_state *st, struct gb_span signed_bytes,
     if (e)
         return e;
     out->schema = gb_state_schema_of(st, out->info.schema);
-    out->in = (struct gb_incoming){.info = &out->info,
+    out->in = (struct gb_incoming){.signed_bytes = signed_bytes,
+                                   .info = &out->info,
                                    .sha = gb_sha256(signed_bytes),
                                    .times = !out->schema};
     e = out->schema ? gb_set_decode(signed_bytes, out->schema, &out->set, &why)

@@ -235,6 +235,16 @@ gb_office_unlock(struct gb_office *o)
 
 /* --------------------------------------------------------------- opening -- */
 
+/* Personal values of a set whose operations waited (state.h). */
+static enum gb_err
+reveal(void *context, struct gb_set *set, const struct gb_schema *s,
+       const uint8_t sha[32], struct gb_fail *fail)
+{
+    struct gb_office *o = context;
+    (void)sha;
+    return gb_personal_reveal(o->personal, set, s, fail);
+}
+
 enum gb_err
 gb_office_open_parts(struct gb_office *o, struct gb_fail *fail)
 {
@@ -244,6 +254,8 @@ gb_office_open_parts(struct gb_office *o, struct gb_fail *fail)
     gb_office_path(o, "hub.db", path);
     if (!e)
         e = gb_state_open(path, o->site, &o->state, fail);
+    if (!e)
+        gb_state_on_release(o->state, reveal, o);
     gb_office_path(o, "ledger.git", path);
     if (!e)
         e = gb_ledger_open(&o->ledger, path, GB_LEDGER_WRITE, fail);

@@ -15,4 +15,17 @@ enum gb_err gb_office_catch_up(struct gb_office *o, gb_progress_fn *progress,
 enum gb_err gb_office_put_tip(struct gb_office *o, const struct gb_oid *tip,
                               struct gb_fail *fail);
 
+/* Signed sets of replica 0 behind the state as it is (own.c): inside a batch
+ * as well, whose sets the state has already.  Spans live in the arena. */
+struct gb_own_sets {
+    struct gb_arriving *sets;
+    size_t n;
+    struct gb_arena arena;
+};
+void gb_own_init(struct gb_own_sets *made);
+void gb_own_release(struct gb_own_sets *made);
+enum gb_err gb_own_make(struct gb_office *o, struct gb_op *ops, int nops,
+                        int64_t actor, int64_t now_ms, struct gb_own_sets *made,
+                        struct gb_fail *fail);
+
 #endif

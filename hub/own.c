@@ -11,13 +11,11 @@
 /* Containers made so far, committed together. */
 struct own {
     struct gb_office *o;
-    struct gb_arriving *sets;
-    size_t n;
+    struct gb_own_sets *made;
     struct gb_device replica; /* number 0: its chain */
     struct gb_boot boot;
     int64_t now_ms, stamp;
     struct gb_head base;
-    struct gb_arena arena;
 };
 
 static enum gb_err
@@ -43,7 +41,7 @@ add_salt(struct own *w, struct gb_op *op, const struct gb_schema *s,
         personal |= s->tables[op->table].columns[op->values[i].column].personal;
     if (!personal)
         return GB_OK;
-    uint8_t *salt = gb_arena_alloc(&w->arena, GB_SALT_BYTES);
+    uint8_t *salt = gb_arena_alloc(&w->made->arena, GB_SALT_BYTES);
     if (!salt)
         return no_memory(fail);
     gb_random(salt, GB_SALT_BYTES);
@@ -57,10 +55,11 @@ keep(struct own *w, const struct gb_set *set, const struct gb_schema *s,
      struct gb_fail *fail)
 {
     struct gb_buf bytes, personal;
-    struct gb_arriving *grown = realloc(w->sets, (w->n + 1) * sizeof *w->sets);
+    struct gb_own_sets *m = w->made;
+    struct gb_arriving *grown = realloc(m->sets, (m->n + 1) * sizeof *m->sets);
     if (!grown)
         return no_memory(fail);
-    w->sets = grown;
+    m->sets = grown;
     gb_buf_init(&bytes, GB_SET_MAX);
     gb_buf_init(&personal, GB_SET_MAX);
     enum gb_err e = gb_set_encode(set, s, &bytes, fail);
@@ -72,12 +71,12 @@ keep(struct own *w, const struct gb_set *set, const struct gb_schema *s,
             gb_sshsig_sign(&w->o->keys.hub, GB_NS_CHANGESET, signed_bytes);
         struct gb_sha256 sha = gb_sha256(signed_bytes);
         struct gb_container c = {
-            gb_arena_copy(&w->arena, signed_bytes),
-            gb_arena_copy(&w->arena, GB_SPAN(sig.bytes, sizeof sig.bytes)),
-            gb_arena_copy(&w->arena, gb_buf_view(&personal))};
+            gb_arena_copy(&m->arena, signed_bytes),
+            gb_arena_copy(&m->arena, GB_SPAN(sig.bytes, sizeof sig.bytes)),
+            gb_arena_copy(&m->arena, gb_buf_view(&personal))};
         if (!c.signed_bytes.ptr || !c.signature.ptr || !c.personal.ptr)
             e = no_memory(fail);
-        w->sets[w->n++] = (struct gb_arriving){.parts = c, .own = true};
+        m->sets[m->n++] = (struct gb_arriving){.parts = c, .own = true};
         w->replica.seq = set->seq;
         memcpy(w->replica.sha, sha.bytes, 32);
     }
@@ -121,18 +120,31 @@ make_set(struct own *w, struct gb_op *ops, int nops, int64_t actor, int *taken,
     return e ? e : keep(w, &set, s, fail);
 }
 
-static enum gb_err
-make_sets(struct own *w, struct gb_op *ops, int nops, int64_t actor,
-          struct gb_fail *fail)
+void
+gb_own_init(struct gb_own_sets *made)
 {
+    *made = (struct gb_own_sets){0};
+    gb_arena_init(&made->arena, (size_t)256 * 1024 * 1024);
+}
+
+void
+gb_own_release(struct gb_own_sets *made)
+{
+    free(made->sets);
+    gb_arena_release(&made->arena);
+}
+
+enum gb_err
+gb_own_make(struct gb_office *o, struct gb_op *ops, int nops, int64_t actor,
+            int64_t now_ms, struct gb_own_sets *made, struct gb_fail *fail)
+{
+    struct own w = {.o = o, .made = made, .now_ms = now_ms};
     bool found;
-    enum gb_err e = gb_office_now(w->o, &w->now_ms, fail);
-    if (!e)
-        e = gb_state_device(w->o->state, 0, &w->replica, &found, fail);
-    w->base = gb_state_head(w->o->state);
-    w->boot.wall_ms = w->now_ms;
+    enum gb_err e = gb_state_device(o->state, 0, &w.replica, &found, fail);
+    w.base = gb_state_head(o->state);
+    w.boot.wall_ms = now_ms;
     for (int at = 0, taken = 0; at < nops && !e; at += taken)
-        e = make_set(w, ops + at, nops - at, actor, &taken, fail);
+        e = make_set(&w, ops + at, nops - at, actor, &taken, fail);
     return e;
 }
 
@@ -140,21 +152,23 @@ enum gb_err
 gb_office_own(struct gb_office *o, struct gb_op *ops, int nops, int64_t actor,
               struct gb_fail *fail)
 {
-    struct own w = {.o = o};
+    struct gb_own_sets made;
+    int64_t now_ms;
     enum gb_err e = gb_office_lock(o, fail);
     if (e)
         return e;
-    gb_arena_init(&w.arena, (size_t)256 * 1024 * 1024);
-    e = make_sets(&w, ops, nops, actor, fail);
-    if (!e && w.n)
-        e = gb_office_commit(o, w.sets, w.n, fail);
-    for (size_t i = 0; i < w.n && !e; i++)
-        if (w.sets[i].outcome != GB_TAKEN)
+    gb_own_init(&made);
+    e = gb_office_now(o, &now_ms, fail);
+    if (!e)
+        e = gb_own_make(o, ops, nops, actor, now_ms, &made, fail);
+    if (!e && made.n)
+        e = gb_office_commit(o, made.sets, made.n, fail);
+    for (size_t i = 0; i < made.n && !e; i++)
+        if (made.sets[i].outcome != GB_TAKEN)
             e = gb_fail_set(fail, GB_E_STATE, "the hub refused its own set: %s",
-                            w.sets[i].fail.text);
+                            made.sets[i].fail.text);
     gb_office_unlock(o);
-    free(w.sets);
-    gb_arena_release(&w.arena);
+    gb_own_release(&made);
     return e;
 }
 
