@@ -6,6 +6,7 @@
 #include <time.h>
 
 #include "engine/term.h"
+#include "hub/field.h"
 
 /* Minutes that local time is ahead of UTC, for the schema's views. */
 static enum gb_err
@@ -43,6 +44,27 @@ gb_cmd_open(const struct gb_args *args, const char *program,
         gb_office_close(*out);
         *out = NULL;
     }
+    return e;
+}
+
+enum gb_err
+gb_cmd_supervisor(struct gb_office *o, const char *text, int64_t *actor,
+                  struct gb_fail *fail)
+{
+    int level = 0, table = gb_state_schema(o->state)->actor_table;
+    if (!text)
+        return gb_fail_set(fail, GB_E_USAGE, "--actor is missing");
+    if (table < 0)
+        return gb_fail_set(fail, GB_E_STATE, "the schema names no actors");
+    enum gb_err e =
+        gb_field_record(o->state, table, gb_span_text(text), actor, fail);
+    if (!e)
+        e = gb_state_level(o->state, true, *actor, gb_state_size(o->state),
+                           &level, fail);
+    if (!e && level < 2)
+        e = gb_fail_set(fail, GB_E_AUTHORITY,
+                        "--actor %s has level %d: it takes a supervisor (2)",
+                        text, level);
     return e;
 }
 

@@ -33,6 +33,13 @@ int gb_cmd_backup(const struct gb_args *args);
 enum gb_err gb_cmd_open(const struct gb_args *args, const char *program,
                         struct gb_office **out, struct gb_fail *fail);
 
+/* The supervisor whom `--actor` names, by the records as they are. */
+enum gb_err gb_cmd_supervisor(struct gb_office *o, const char *text,
+                              int64_t *actor, struct gb_fail *fail);
+
+/* `quarantine HUB retry N` (cmd_retry.c). */
+enum gb_err gb_cmd_retry(const struct gb_args *args, struct gb_fail *fail);
+
 /* Print a document or text and release it; returns the exit status. */
 int gb_cmd_print(const struct gb_args *args, struct gb_buf *out);
 

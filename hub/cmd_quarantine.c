@@ -205,9 +205,14 @@ gb_cmd_quarantine(const struct gb_args *args)
     const char *verb = gb_args_word(args, 1), *which = gb_args_word(args, 2);
     enum gb_err e = GB_OK;
     gb_buf_init(&out, (size_t)64 << 20);
-    if (verb && (strcmp(verb, "show") || !which))
-        e = gb_fail_set(&fail, GB_E_USAGE, "'%s': give show N, or nothing",
-                        verb);
+    bool again = verb && !strcmp(verb, "retry");
+    if (verb && ((strcmp(verb, "show") && !again) || !which))
+        e = gb_fail_set(&fail, GB_E_USAGE,
+                        "'%s': give show N, retry N, or nothing", verb);
+    if (!e && again) {
+        e = gb_cmd_retry(args, &fail);
+        return e ? gb_cmd_fail(args, &fail) : 0;
+    }
     if (!e)
         e = gb_look_open(gb_args_word(args, 0), &look, &fail);
     if (!e)

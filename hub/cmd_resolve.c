@@ -49,27 +49,6 @@ parse_target(struct resolving *w, const char *text, struct gb_fail *fail)
     return e;
 }
 
-/* A supervisor, by the records as they are. */
-static enum gb_err
-find_actor(struct resolving *w, struct gb_fail *fail)
-{
-    const char *text = gb_args_value(w->args, "actor");
-    int level = 0;
-    if (w->schema->actor_table < 0)
-        return gb_fail_set(fail, GB_E_STATE, "the schema names no actors");
-    enum gb_err e = gb_field_record(w->office->state, w->schema->actor_table,
-                                    gb_span_text(text), &w->actor, fail);
-    if (!e)
-        e = gb_state_level(w->office->state, true, w->actor,
-                           gb_state_size(w->office->state), &level, fail);
-    if (!e && level < 2)
-        e = gb_fail_set(fail, GB_E_AUTHORITY,
-                        "--actor %s has level %d: a supervisor (2) must "
-                        "resolve it",
-                        text, level);
-    return e;
-}
-
 /* --keep K or --value V. */
 static enum gb_err
 choose_value(struct resolving *w, const struct gb_conflict *c,
@@ -172,7 +151,8 @@ resolve(struct resolving *w, const char *reason, struct gb_fail *fail)
     w->schema = gb_state_schema(w->office->state);
     enum gb_err e = parse_target(w, gb_args_word(w->args, 1), fail);
     if (!e)
-        e = find_actor(w, fail);
+        e = gb_cmd_supervisor(w->office, gb_args_value(w->args, "actor"),
+                              &w->actor, fail);
     if (e)
         return e;
     return w->column < 0 ? resolve_void(w, reason, fail)
@@ -187,8 +167,6 @@ gb_cmd_resolve(const struct gb_args *args)
     const char *reason = gb_args_value(args, "reason");
     gb_arena_init(&w.arena, GB_ARENA_MAX);
     enum gb_err e = gb_cmd_name("reason", reason, 1000, &fail);
-    if (!e && !gb_args_value(args, "actor"))
-        e = gb_fail_set(&fail, GB_E_USAGE, "--actor is missing");
     if (!e)
         e = gb_cmd_open(args, "gengbu-hub resolve", &w.office, &fail);
     if (!e)

@@ -45,6 +45,11 @@ static const struct gb_option resolve_options[] = {
      "`conflicts` showed with it"},
     {0}};
 
+static const struct gb_option quarantine_options[] = {
+    {"actor", 0, "STAFF", "the supervisor who lets it take effect (retry)"},
+    {"reason", 0, "TEXT", "why (retry)"},
+    {0}};
+
 static const struct gb_option json_options[] = {GB_OPTION_JSON, {0}};
 
 static const struct gb_command commands[] = {
@@ -71,8 +76,9 @@ static const struct gb_command commands[] = {
      resolve_options, 2, 2, gb_cmd_resolve},
     {"explain", "HUB TABLE ID [COLUMN]", "each write, and why it shows or not",
      json_options, 3, 4, gb_cmd_explain},
-    {"quarantine", "HUB [show N]", "what did not take effect, and why", NULL, 1,
-     3, gb_cmd_quarantine},
+    {"quarantine", "HUB [show N | retry N]",
+     "what did not take effect, why, and once more", quarantine_options, 1, 3,
+     gb_cmd_quarantine},
     {"schema", "HUB DIR", "put the next version of the rules in force", NULL, 2,
      2, gb_cmd_schema},
     {"backup", "HUB DIR", "copy ledger, personal values and keys", NULL, 2, 2,

@@ -124,3 +124,43 @@ gb_quarantine_list(const char *hub, gb_quarantine_fn *fn, void *context,
     gb_names_release(&names);
     return e;
 }
+
+/* The path of ID.SUFFIX, of an id that can be one. */
+static enum gb_err
+entry_path(char out[GB_FILE_PATH_MAX], const char *hub, const char *id,
+           const char *suffix, struct gb_fail *fail)
+{
+    uint8_t bytes[8];
+    char name[32];
+    if (!gb_hex_decode(bytes, sizeof bytes, gb_span_text(id)))
+        return gb_fail_set(fail, GB_E_MISSING,
+                           "there is no '%s' in quarantine: `gengbu-hub "
+                           "quarantine` lists what there is",
+                           id);
+    snprintf(name, sizeof name, "%.16s%s", id, suffix);
+    path_of(out, hub, name);
+    return GB_OK;
+}
+
+enum gb_err
+gb_quarantine_read(const char *hub, const char *id, struct gb_buf *out,
+                   struct gb_fail *fail)
+{
+    char path[GB_FILE_PATH_MAX];
+    enum gb_err e = entry_path(path, hub, id, ".bin", fail);
+    return e ? e : gb_file_read(path, out, fail);
+}
+
+enum gb_err
+gb_quarantine_forget(const char *hub, const char *id, struct gb_fail *fail)
+{
+    static const char *const suffixes[] = {".txt", ".bin"};
+    char path[GB_FILE_PATH_MAX];
+    enum gb_err e = GB_OK;
+    for (int i = 0; i < 2 && !e; i++) {
+        e = entry_path(path, hub, id, suffixes[i], fail);
+        if (!e)
+            e = gb_file_remove(path, fail);
+    }
+    return e;
+}

@@ -38,4 +38,11 @@ enum gb_err gb_quarantine_list(const char *hub, gb_quarantine_fn *fn,
                                void *context, uint64_t *more,
                                struct gb_fail *fail);
 
+/* The bytes of an entry, added to out; GB_E_MISSING when there is none. */
+enum gb_err gb_quarantine_read(const char *hub, const char *id,
+                               struct gb_buf *out, struct gb_fail *fail);
+/* They are somebody's now. */
+enum gb_err gb_quarantine_forget(const char *hub, const char *id,
+                                 struct gb_fail *fail);
+
 #endif
