@@ -1,5 +1,6 @@
 /* journal_load.c - what is kept in memory, and what people ask; journal.h */
 #include "journal_private.h"
+#include "lineage.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -124,33 +125,6 @@ load_clock(struct gb_journal *j, struct gb_fail *fail)
     return e ? e : load_last_rows(j, fail);
 }
 
-static enum gb_err
-load_lineage(struct gb_journal *j, struct gb_fail *fail)
-{
-    sqlite3_stmt *s;
-    bool row;
-    free(j->lineage.of);
-    j->lineage = (struct gb_lineage){0};
-    enum gb_err e = gb_db_prepare(
-        j->db, "SELECT device, parent, stamp FROM _lineage", &s, fail);
-    while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
-        size_t n = (size_t)j->lineage.n + 1;
-        struct gb_ancestor *of = realloc(j->lineage.of, n * sizeof *of);
-        if (!of) {
-            e = gb_fail_set(fail, GB_E_MEMORY, "%s",
-                            gb_err_sentence(GB_E_MEMORY));
-            break;
-        }
-        of[n - 1] = (struct gb_ancestor){sqlite3_column_int(s, 0),
-                                         sqlite3_column_int(s, 1),
-                                         sqlite3_column_int64(s, 2)};
-        j->lineage.of = of;
-        j->lineage.n = (int)n;
-    }
-    sqlite3_finalize(s);
-    return e;
-}
-
 enum gb_err
 gb_journal_reload(struct gb_journal *j, struct gb_fail *fail)
 {
@@ -160,7 +134,7 @@ gb_journal_reload(struct gb_journal *j, struct gb_fail *fail)
     if (!e)
         e = load_clock(j, fail);
     if (!e)
-        e = load_lineage(j, fail);
+        e = gb_lineage_load(&j->lineage, j->db, fail);
     if (!e)
         e = gb_journal_get(j, "actor", &j->c.actor, fail);
     j->c.boot_checked = false;

@@ -13,12 +13,12 @@ static const char *const statements[] = {
 #define APPLICATION 0x47424855 /* "GBHU" */
 
 /*
- * _set.first, last: the stamps of the set's operations; stamp: the largest of
- * all sets up to here; line: the leaf; touched: the records that it changed
- * (touch.c).  _node: complete subtrees of the log's Merkle tree.
- * _wait: operations that have not taken effect; dead: columns in which a later
- * one of their device overwrote them; _need: the records they lack; _held:
- * their sets.
+ * _set.low, high: the stamps that its operations came with; first, last: those
+ * of the set's operations; stamp: the largest of all sets up to here; line: the
+ * leaf; touched: the records that it changed (touch.c).  _node: complete
+ * subtrees of the log's Merkle tree. _wait: operations that have not taken
+ * effect; dead: columns in which a later one of their device overwrote them;
+ * _need: the records they lack; _held: their sets.
  */
 static const char create[] =
     "PRAGMA application_id = 1195526229;"
@@ -26,7 +26,8 @@ static const char create[] =
     "CREATE TABLE _schema(version INTEGER PRIMARY KEY, text BLOB NOT NULL);"
     "CREATE TABLE _set(pos INTEGER PRIMARY KEY, device INTEGER, seq INTEGER,"
     " sha BLOB, received INTEGER, first INTEGER, last INTEGER, stamp INTEGER,"
-    " schema INTEGER, base INTEGER, line TEXT, touched BLOB);"
+    " schema INTEGER, base INTEGER, line TEXT, touched BLOB, low INTEGER,"
+    " high INTEGER);"
     "CREATE INDEX _set_chain ON _set(device, seq);"
     "CREATE TABLE _node(level INTEGER, idx INTEGER, hash BLOB NOT NULL,"
     " PRIMARY KEY(level, idx)) WITHOUT ROWID;"
@@ -50,6 +51,8 @@ static const char create[] =
     "CREATE TABLE _held(pos INTEGER PRIMARY KEY, signed BLOB NOT NULL);"
     "CREATE TABLE _lineage(device INTEGER PRIMARY KEY, parent INTEGER,"
     " stamp INTEGER);"
+    "CREATE TABLE _origin(device INTEGER, stamp INTEGER, boot BLOB,"
+    " mono INTEGER, PRIMARY KEY(device, stamp, boot, mono)) WITHOUT ROWID;"
     "CREATE TABLE site(name TEXT, timezone TEXT, offset_min INTEGER);"
     "INSERT INTO site VALUES('', 'UTC', 0);";
 
@@ -149,10 +152,9 @@ forget(struct gb_state *st)
     for (uint32_t i = 0; i < st->version; i++)
         gb_schema_free(st->schemas[i]);
     free(st->schemas);
-    free(st->lineage.of);
+    gb_lineage_release(&st->lineage);
     st->schemas = NULL;
     st->version = 0;
-    st->lineage = (struct gb_lineage){0};
 }
 
 void

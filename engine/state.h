@@ -77,6 +77,16 @@ typedef enum gb_err gb_reveal_fn(void *context, struct gb_set *set,
 void gb_state_on_release(struct gb_state *st, gb_reveal_fn *reveal,
                          void *context);
 
+/* Adds the signed bytes of a set that has a position, given its line.  Asked
+ * for only where a number continues another one (state_origin.c). */
+typedef enum gb_err gb_fetch_fn(void *context, const struct gb_line *line,
+                                struct gb_buf *out, struct gb_fail *fail);
+void gb_state_on_fetch(struct gb_state *st, gb_fetch_fn *fetch, void *context);
+/* Whether the set that a first set continues has a position (true of all
+ * others): until then it waits, as behind a predecessor. */
+enum gb_err gb_state_parent_there(struct gb_state *st, const struct gb_set *set,
+                                  bool *yes, struct gb_fail *fail);
+
 /* ------------------------------------------------------------ reading -- */
 
 uint64_t gb_state_size(const struct gb_state *st); /* positions applied */

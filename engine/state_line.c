@@ -41,6 +41,9 @@ compute_stamps(struct gb_state *st, const struct gb_device *d,
         line->floor = d->last;
     if (line->verdict == GB_FORK || !in->set)
         return GB_OK;
+    e = gb_state_continue(st, in, &line->floor, fail);
+    if (e)
+        return e;
     *out = malloc((size_t)in->set->nops * sizeof **out);
     if (!*out)
         return gb_fail_set(fail, GB_E_MEMORY, "%s",
@@ -140,6 +143,10 @@ record_set(struct gb_state *st, const struct gb_incoming *in,
         sqlite3_bind_int64(s, 10, (int64_t)info->base.size);
         gb_db_bind(s, 11, &leaf);
         gb_db_bind_blob(s, 12, gb_buf_view(&st->touched.list));
+        if (n) {
+            sqlite3_bind_int64(s, 13, in->set->ops[0].stamp);
+            sqlite3_bind_int64(s, 14, in->set->ops[n - 1].stamp);
+        }
         e = gb_db_run(s, fail);
     }
     if (!e)

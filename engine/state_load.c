@@ -88,31 +88,6 @@ load_schemas(struct gb_state *st, struct gb_fail *fail)
     return e;
 }
 
-static enum gb_err
-load_lineage(struct gb_state *st, struct gb_fail *fail)
-{
-    sqlite3_stmt *s;
-    bool row;
-    enum gb_err e = gb_db_prepare(
-        st->db, "SELECT device, parent, stamp FROM _lineage", &s, fail);
-    while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
-        size_t n = (size_t)st->lineage.n + 1;
-        struct gb_ancestor *grown = realloc(st->lineage.of, n * sizeof *grown);
-        if (!grown) {
-            e = gb_fail_set(fail, GB_E_MEMORY, "%s",
-                            gb_err_sentence(GB_E_MEMORY));
-            break;
-        }
-        grown[n - 1] = (struct gb_ancestor){sqlite3_column_int(s, 0),
-                                            sqlite3_column_int(s, 1),
-                                            sqlite3_column_int64(s, 2)};
-        st->lineage.of = grown;
-        st->lineage.n = (int)n;
-    }
-    sqlite3_finalize(s);
-    return e;
-}
-
 /* A node of the log's tree, for proofs and for going on. */
 static enum gb_err
 read_node(void *context, uint64_t index, unsigned level, struct gb_sha256 *out,
@@ -148,14 +123,12 @@ gb_state_reload(struct gb_state *st, struct gb_fail *fail)
                               &found, fail);
     while (!e && st->version > versions)
         gb_schema_free(st->schemas[--st->version]);
-    free(st->lineage.of);
-    st->lineage = (struct gb_lineage){0};
     if (!e)
         e = load_site(st, fail);
     if (!e)
         e = load_schemas(st, fail);
     if (!e)
-        e = load_lineage(st, fail);
+        e = gb_lineage_load(&st->lineage, st->db, fail);
     if (!e)
         e = gb_db_int(st->db, "SELECT max(pos) FROM _set", &size, &found, fail);
     if (!e && size)
@@ -167,6 +140,9 @@ gb_state_reload(struct gb_state *st, struct gb_fail *fail)
     if (!e)
         e = gb_db_int(st->db, "SELECT 1 FROM _wait LIMIT 1", &size,
                       &st->waiting, fail);
+    if (!e)
+        e = gb_db_int(st->db, "SELECT 1 FROM _origin LIMIT 1", &size,
+                      &st->origins, fail);
     st->stamp = stamp;
     return e;
 }

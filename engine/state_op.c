@@ -190,8 +190,14 @@ gb_state_op(struct gb_state *st, struct gb_applying *a,
     if (op->kind > GB_RESOLVE)
         return gb_state_site_op(st, a, op, code, fail);
     int level, table = gb_state_table(st, a->schema, op);
-    enum gb_err e = level_of(st, a, op, &level, fail);
-    if (!e)
+    bool repeats;
+    enum gb_err e =
+        gb_state_repeats(st, a->in->set, turn->index, &repeats, fail);
+    if (!e && repeats)
+        *code = GB_CODE_REPEAT;
+    if (!e && !repeats)
+        e = level_of(st, a, op, &level, fail);
+    if (!e && !repeats)
         e = judge(st, a, op, table, level, turn->forced, code, fail);
     if (e || *code)
         return e;
@@ -205,5 +211,7 @@ gb_state_op(struct gb_state *st, struct gb_applying *a,
         .dead = turn->dead,
     };
     gb_arena_reset(&st->arena);
-    return merge(st, &x, table, code, fail);
+    e = merge(st, &x, table, code, fail);
+    return e || *code ? e
+                      : gb_state_note_origin(st, a->in->set, turn->index, fail);
 }

@@ -2,6 +2,7 @@
 #ifndef GB_STATE_PRIVATE_H
 #define GB_STATE_PRIVATE_H
 
+#include "lineage.h"
 #include "state.h"
 #include "touch.h"
 
@@ -9,7 +10,8 @@
 #define GB_STATE_SQL(X)                                                        \
     X(ADD_SET,                                                                 \
       "INSERT INTO _set(pos, device, seq, sha, received, first, last, stamp, " \
-      "schema, base, line, touched) VALUES(?,?,?,?,?,?,?,?,?,?,?,?)")          \
+      "schema, base, line, touched, low, high) "                               \
+      "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                                   \
     X(FIND_SET,                                                                \
       "SELECT pos FROM _set WHERE device = ? AND seq = ? AND sha = ?")         \
     X(SET_TIMES, "SELECT received, stamp FROM _set WHERE pos = ?")             \
@@ -54,6 +56,18 @@
       "FROM _need n WHERE n.device = _wait.device AND n.stamp = _wait.stamp "  \
       "AND (n.tbl, n.id) <> (?1, ?2))")                                        \
     X(MEET_NEED, "DELETE FROM _need WHERE tbl = ? AND id = ?")                 \
+    X(ADD_LINEAGE,                                                             \
+      "REPLACE INTO _lineage(device, parent, stamp) VALUES(?,?,?)")            \
+    X(OWN_SET,                                                                 \
+      "SELECT line FROM _set WHERE device = ? AND seq = ? AND last > 0")       \
+    X(SETS_AROUND,                                                             \
+      "SELECT line FROM _set WHERE device = ?1 AND low <= ?2 AND high >= ?2 "  \
+      "AND last > 0 ORDER BY pos")                                             \
+    X(ADD_ORIGIN, "INSERT OR IGNORE INTO _origin(device, stamp, boot, mono) "  \
+                  "VALUES(?,?,?,?)")                                           \
+    X(GET_ORIGIN,                                                              \
+      "SELECT 1 FROM _origin WHERE device = ? AND stamp = ? AND boot = ? AND " \
+      "mono = ?")                                                              \
     X(ADD_HELD, "INSERT OR IGNORE INTO _held(pos, signed) VALUES(?,?)")        \
     X(GET_HELD, "SELECT signed FROM _held WHERE pos = ?")                      \
     X(DROP_HELD,                                                               \
@@ -92,6 +106,9 @@ struct gb_state {
     bool waiting;              /* something may wait */
     gb_reveal_fn *reveal;      /* NULL: personal values stay hidden */
     void *reveal_context;
+    bool origins; /* something captured again took effect */
+    gb_fetch_fn *fetch;
+    void *fetch_context;
     bool reader;
     bool stale; /* a rollback could not read the old state again */
 };
@@ -140,6 +157,17 @@ enum gb_err gb_state_missing(struct gb_state *st, const struct gb_applying *a,
 enum gb_err gb_state_obstacle(struct gb_state *st, struct gb_applying *a,
                               const struct gb_op *op, enum gb_code *code,
                               struct gb_fail *fail);
+
+/* A first set continues another number: its lineage, and the floor raised to
+ * the last shared operation (state_origin.c). */
+enum gb_err gb_state_continue(struct gb_state *st, const struct gb_incoming *in,
+                              int64_t *floor, struct gb_fail *fail);
+/* Whether the operation took effect already, under whatever number; and that
+ * it takes effect now. */
+enum gb_err gb_state_repeats(struct gb_state *st, const struct gb_set *set,
+                             int index, bool *yes, struct gb_fail *fail);
+enum gb_err gb_state_note_origin(struct gb_state *st, const struct gb_set *set,
+                                 int index, struct gb_fail *fail);
 
 /* An operation waits, or goes on waiting, with a code (state_wait.c). */
 enum gb_err gb_state_wait(struct gb_state *st, struct gb_applying *a,

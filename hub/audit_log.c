@@ -58,6 +58,8 @@ open_state(struct gb_audit *a, const struct gb_oid *oid, struct gb_fail *fail)
     e = gb_state_open(db, a->site, &a->state, fail);
     /* Nobody needs this database after a crash. */
     if (!e)
+        gb_state_on_fetch(a->state, gb_replay_fetch, a->ledger);
+    if (!e)
         e = gb_db_exec(gb_state_db(a->state), "PRAGMA synchronous = OFF", fail);
     return e;
 }

@@ -98,12 +98,32 @@ check_identity(const struct gb_audit *a, const struct gb_line *l,
     return GB_OK;
 }
 
+/* A first set stands behind the one that it continues, as the hub makes it
+ * wait for that. */
+static enum gb_err
+check_parent(struct gb_state *st, struct gb_span signed_bytes,
+             struct gb_fail *fail)
+{
+    struct gb_set set;
+    struct gb_fail why = {0};
+    bool there;
+    enum gb_err e = gb_set_decode_times(signed_bytes, &set, &why);
+    if (e)
+        return e == GB_E_MEMORY ? gb_fail_set(fail, e, "%s", why.text) : GB_OK;
+    e = gb_state_parent_there(st, &set, &there, fail);
+    gb_set_release(&set);
+    if (!e && !there)
+        e = gb_fail_set(fail, GB_E_LEDGER,
+                        "the set that it continues is not in the log");
+    return e;
+}
+
 /* Chains go on set by set; what does not go on is a fork, of which the log
  * holds at least the set that it forks from. */
 static enum gb_err
 check_chain(struct gb_state *st, const struct gb_line *l,
             const struct gb_set_info *info, const struct gb_device *d,
-            struct gb_fail *fail)
+            struct gb_span signed_bytes, struct gb_fail *fail)
 {
     static const uint8_t none[32];
     uint64_t pos;
@@ -122,7 +142,7 @@ check_chain(struct gb_state *st, const struct gb_line *l,
         return gb_fail_set(fail, GB_E_LEDGER, "the set is at position %llu too",
                            (unsigned long long)pos);
     if (info->seq == 1 || !memcmp(info->prev, none, sizeof none))
-        return GB_OK;
+        return check_parent(st, signed_bytes, fail);
     e = gb_state_find(st, l->device, info->seq - 1, info->prev, &pos, fail);
     if (!e && !pos)
         e = gb_fail_set(fail, GB_E_LEDGER,
@@ -250,7 +270,7 @@ gb_audit_one(void *context, const struct gb_replayed *r, struct gb_state *st,
     if (!e)
         e = check_identity(a, r->line, &info, fail);
     if (!e)
-        e = check_chain(st, r->line, &info, &d, fail);
+        e = check_chain(st, r->line, &info, &d, r->signed_bytes, fail);
     if (!e)
         e = check_base(a, st, r->line, &info.base, fail);
     if (!e)

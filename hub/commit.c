@@ -12,6 +12,7 @@
 #include "hub/decode.h"
 #include "hub/ledger_text.h"
 #include "hub/office_private.h"
+#include "hub/replay.h"
 #include "hub/tree_files.h"
 
 #define BATCH_BYTES ((size_t)256 * 1024 * 1024)
@@ -244,8 +245,10 @@ look(struct batch *b, struct gb_arriving *a, const struct gb_decoded *d,
         return GB_OK;
     }
     a->outcome = GB_WAITING;
+    e = gb_state_parent_there(b->o->state, d->in.set, go, fail);
+    if (e || !*go)
+        return e;
     if (info->seq == 1 || !memcmp(info->prev, none, sizeof none)) {
-        *go = true;
         return GB_OK;
     }
     e = gb_state_find(b->o->state, info->device, info->seq - 1, info->prev,
@@ -388,6 +391,28 @@ publish(struct batch *b, const struct gb_oid *commit, struct gb_fail *fail)
     return GB_OK;
 }
 
+/* A set that has a position: of this batch, or of the ledger. */
+static enum gb_err
+fetch(void *context, const struct gb_line *line, struct gb_buf *out,
+      struct gb_fail *fail)
+{
+    struct batch *b = context;
+    char path[GB_LEDGER_NAME_MAX];
+    if (line->pos < b->first)
+        return gb_replay_fetch(b->o->ledger, line, out, fail);
+    struct gb_ledger_name name = {.kind = GB_LEDGER_SET,
+                                  .position = line->pos,
+                                  .device = line->device,
+                                  .seq = line->seq};
+    gb_ledger_name_write(path, &name, line->received_ms / 1000);
+    size_t i = 0;
+    while (i < b->nfiles && strcmp(b->files[i].path, path))
+        i++;
+    gb_assert(i < b->nfiles);
+    gb_buf_span(out, b->files[i].bytes);
+    return gb_buf_check(out, path, fail);
+}
+
 static enum gb_err
 run(struct batch *b, struct gb_fail *fail)
 {
@@ -429,7 +454,9 @@ gb_office_commit(struct gb_office *o, struct gb_arriving *sets, size_t n,
     gb_buf_init(&b.lines, 32u << 20);
     gb_arena_init(&b.arena, BATCH_BYTES);
     gb_own_init(&b.own);
+    gb_state_on_fetch(o->state, fetch, &b);
     e = run(&b, fail);
+    gb_state_on_fetch(o->state, gb_replay_fetch, o->ledger);
     gb_office_unlock(o);
     free(b.files);
     gb_buf_release(&b.lines);

@@ -259,6 +259,8 @@ gb_office_open_parts(struct gb_office *o, struct gb_fail *fail)
     gb_office_path(o, "ledger.git", path);
     if (!e)
         e = gb_ledger_open(&o->ledger, path, GB_LEDGER_WRITE, fail);
+    if (!e)
+        gb_state_on_fetch(o->state, gb_replay_fetch, o->ledger);
     return e ? e : get_tip(o, fail);
 }
 

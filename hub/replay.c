@@ -120,6 +120,19 @@ apply(struct gb_replay *r, const struct gb_replayed *set, struct gb_fail *fail)
     return e;
 }
 
+enum gb_err
+gb_replay_fetch(void *ledger, const struct gb_line *line, struct gb_buf *out,
+                struct gb_fail *fail)
+{
+    char path[GB_LEDGER_NAME_MAX];
+    struct gb_ledger_name name = {.kind = GB_LEDGER_SET,
+                                  .position = line->pos,
+                                  .device = line->device,
+                                  .seq = line->seq};
+    gb_ledger_name_write(path, &name, line->received_ms / 1000);
+    return gb_ledger_read(ledger, path, out, fail);
+}
+
 /* One line: the files that belong to it, the check, the state. */
 static enum gb_err
 replay_line(struct gb_replay *r, const struct batch *b, struct gb_span text,

@@ -40,4 +40,8 @@ struct gb_replay {
 enum gb_err gb_replay_commit(struct gb_replay *r, const struct gb_oid *commit,
                              struct gb_fail *fail);
 
+/* A gb_fetch_fn (state.h) whose context is the ledger. */
+enum gb_err gb_replay_fetch(void *ledger, const struct gb_line *line,
+                            struct gb_buf *out, struct gb_fail *fail);
+
 #endif

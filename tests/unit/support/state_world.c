@@ -21,7 +21,7 @@ static struct gb_fail why;
 
 static const uint8_t site[16] = {7};
 
-enum { NAMES = 1024 };
+enum { NAMES = 1024, KEPT = 64 };
 
 struct gb_schema *
 world_schema(const struct gb_schema_file *files, uint32_t n)
@@ -70,6 +70,10 @@ world_take(struct world *w, const struct made *m)
                              .nadjust = 1};
     gb_arena_init(&arena, GB_ARENA_MAX);
     GOOD(gb_state_line(w->st, &in, &arena, &line, &why));
+    if (line.pos < KEPT) {
+        gb_buf_init(&w->sets[line.pos], GB_SET_MAX);
+        gb_buf_span(&w->sets[line.pos], bytes);
+    }
     gb_arena_release(&arena);
     gb_set_release(&set);
     return line.verdict;
@@ -171,12 +175,25 @@ put_device(struct world *w, int number, int level)
     gb_buf_release(&payload);
 }
 
+/* The ledger's part. */
+static enum gb_err
+fetch(void *context, const struct gb_line *line, struct gb_buf *out,
+      struct gb_fail *fail)
+{
+    struct world *w = context;
+    (void)fail;
+    assert_true(line->pos < KEPT);
+    gb_buf_span(out, gb_buf_view(&w->sets[line->pos]));
+    return GB_OK;
+}
+
 void
 world_begin(struct world *w, const struct gb_schema *s, int devices)
 {
     *w = (struct world){.received_ms = WORLD_START_MS + 4000};
     GOOD(gb_state_open(":memory:", site, &w->st, &why));
     GOOD(gb_state_begin(w->st, &why));
+    gb_state_on_fetch(w->st, fetch, w);
     world_put_schema(w, s);
     for (int d = 1; d <= devices; d++)
         put_device(w, d, d > 2 ? 2 : 1);
@@ -188,6 +205,8 @@ world_end(struct world *w)
 {
     gb_state_rollback(w->st);
     gb_state_close(w->st);
+    for (int i = 0; i < KEPT; i++)
+        gb_buf_release(&w->sets[i]);
 }
 
 int64_t

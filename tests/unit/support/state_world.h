@@ -20,7 +20,8 @@ struct made {
 
 struct world {
     struct gb_state *st;
-    int64_t received_ms; /* of sets of replica 0 */
+    int64_t received_ms;    /* of sets of replica 0 */
+    struct gb_buf sets[64]; /* the first positions, to be fetched again */
 };
 
 /* Every call ends the test that makes it when something fails. */

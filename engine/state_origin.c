@@ -1,0 +1,258 @@
+/*
+ * state_origin.c - numbers that continue others (design §2 "One number, two
+ * chains", docs/MERGE.md M3, M25): see state.h.
+ *
+ * Only a journal that had been a copy makes such sets, so they are rare: what
+ * is asked of older sets is read from these sets again, not kept.
+ */
+#include "state_private.h"
+
+#include <string.h>
+
+#include "clock.h"
+
+/* ------------------------------------------------- a set of the ledger -- */
+
+/* An older set with its times and effective stamps. */
+struct older {
+    struct gb_set set;
+    struct gb_line line;
+    int64_t *stamps; /* set.nops */
+    struct gb_arena arena;
+};
+
+static void
+release(struct older *o)
+{
+    gb_set_release(&o->set);
+    gb_arena_release(&o->arena);
+}
+
+/* Read the set of the current row of OWN_SET or SETS_AROUND. */
+static enum gb_err
+read_older(struct gb_state *st, sqlite3_stmt *s, struct older *o,
+           struct gb_fail *fail)
+{
+    struct gb_buf bytes;
+    *o = (struct older){0};
+    gb_arena_init(&o->arena, GB_ARENA_MAX);
+    gb_buf_init(&bytes, GB_SET_MAX);
+    enum gb_err e = gb_line_read(gb_db_blob(s, 0), &o->arena, &o->line, fail);
+    if (!e && !st->fetch)
+        e = gb_fail_set(fail, GB_E_STATE, "older sets cannot be read here");
+    if (!e)
+        e = st->fetch(st->fetch_context, &o->line, &bytes, fail);
+    if (!e)
+        e = gb_set_decode_times(gb_buf_view(&bytes), &o->set, fail);
+    gb_buf_release(&bytes);
+    if (e)
+        return e;
+    o->stamps =
+        gb_arena_array(&o->arena, (size_t)o->set.nops, sizeof *o->stamps);
+    if (!o->stamps)
+        return gb_fail_set(fail, GB_E_MEMORY, "%s",
+                           gb_err_sentence(GB_E_MEMORY));
+    struct gb_arrival at = {o->line.received_ms, o->line.floor,
+                            o->line.nadjust == o->set.nboots ? o->line.adjust
+                                                             : NULL};
+    gb_clock_effective(&o->set, &at, o->stamps);
+    return GB_OK;
+}
+
+/* -------------------------------------------------------------- lineage -- */
+
+static enum gb_err
+add_ancestor(struct gb_state *st, struct gb_ancestor a, struct gb_fail *fail)
+{
+    sqlite3_stmt *s = gb_state_sql(st, GB_SQL_ADD_LINEAGE);
+    sqlite3_bind_int(s, 1, a.device);
+    sqlite3_bind_int(s, 2, a.parent);
+    sqlite3_bind_int64(s, 3, a.stamp);
+    enum gb_err e = gb_db_run(s, fail);
+    return e ? e : gb_lineage_add(&st->lineage, &a, fail);
+}
+
+/* The set names a parent, and may: it is the first of its number. */
+static bool
+continues(const struct gb_set *set)
+{
+    return set && set->seq == 1 && set->parent.device;
+}
+
+static sqlite3_stmt *
+parent_set(struct gb_state *st, const struct gb_parent *p)
+{
+    sqlite3_stmt *s = gb_state_sql(st, GB_SQL_OWN_SET);
+    sqlite3_bind_int(s, 1, p->device);
+    sqlite3_bind_int64(s, 2, p->seq);
+    return s;
+}
+
+enum gb_err
+gb_state_parent_there(struct gb_state *st, const struct gb_set *set, bool *yes,
+                      struct gb_fail *fail)
+{
+    *yes = true;
+    if (!continues(set))
+        return GB_OK;
+    sqlite3_stmt *s = parent_set(st, &set->parent);
+    enum gb_err e = gb_db_step(s, yes, fail);
+    sqlite3_reset(s);
+    return e;
+}
+
+enum gb_err
+gb_state_continue(struct gb_state *st, const struct gb_incoming *in,
+                  int64_t *floor, struct gb_fail *fail)
+{
+    struct older o = {0};
+    bool row;
+    if (!continues(in->set))
+        return GB_OK;
+    const struct gb_parent *p = &in->set->parent;
+    sqlite3_stmt *s = parent_set(st, p);
+    enum gb_err e = gb_db_step(s, &row, fail);
+    if (!e && row)
+        e = read_older(st, s, &o, fail);
+    sqlite3_reset(s);
+    /* whoever names what there never was continues nothing */
+    if (!e && row && p->ops <= o.set.nops) {
+        struct gb_ancestor a = {in->info->device, p->device,
+                                o.stamps[p->ops - 1]};
+        *floor = a.stamp > *floor ? a.stamp : *floor;
+        e = add_ancestor(st, a, fail);
+    }
+    release(&o);
+    return e;
+}
+
+/* --------------------------------------------------------------- repeat -- */
+
+/* Where an operation was made first: here, unless its set says otherwise. */
+static struct gb_origin
+origin_of(const struct gb_set *set, int index)
+{
+    const struct gb_op *op = &set->ops[index];
+    const struct gb_boot *b = &set->boots[op->boot];
+    if (set->origins)
+        return set->origins[index];
+    struct gb_origin o = {.device = set->device,
+                          .mono_ms = b->mono_ms + op->time_ms - b->wall_ms,
+                          .stamp = op->stamp};
+    memcpy(o.boot, b->id, sizeof o.boot);
+    return o;
+}
+
+static bool
+same_origin(const struct gb_origin *a, const struct gb_origin *b)
+{
+    return a->device == b->device && a->stamp == b->stamp &&
+           a->mono_ms == b->mono_ms &&
+           !memcmp(a->boot, b->boot, sizeof a->boot);
+}
+
+static sqlite3_stmt *
+bind_origin(struct gb_state *st, enum gb_state_sql which,
+            const struct gb_origin *o)
+{
+    sqlite3_stmt *s = gb_state_sql(st, which);
+    sqlite3_bind_int(s, 1, o->device);
+    sqlite3_bind_int64(s, 2, o->stamp);
+    gb_db_bind_blob(s, 3, GB_SPAN(o->boot, sizeof o->boot));
+    sqlite3_bind_int64(s, 4, o->mono_ms);
+    return s;
+}
+
+/* It took effect, captured again under another number. */
+static enum gb_err
+known_again(struct gb_state *st, const struct gb_origin *o, bool *yes,
+            struct gb_fail *fail)
+{
+    sqlite3_stmt *s = bind_origin(st, GB_SQL_GET_ORIGIN, o);
+    enum gb_err e = gb_db_step(s, yes, fail);
+    sqlite3_reset(s);
+    return e;
+}
+
+/* An operation of an older set took effect: it does not wait. */
+static enum gb_err
+took_effect(struct gb_state *st, int device, int64_t stamp, bool *yes,
+            struct gb_fail *fail)
+{
+    bool waits;
+    sqlite3_stmt *s = gb_state_sql(st, GB_SQL_GET_WAIT);
+    sqlite3_bind_int(s, 1, device);
+    sqlite3_bind_int64(s, 2, stamp);
+    enum gb_err e = gb_db_step(s, &waits, fail);
+    sqlite3_reset(s);
+    *yes = !waits;
+    return e;
+}
+
+/* The older set has the operation of this origin, and it took effect. */
+static enum gb_err
+look_into(struct gb_state *st, const struct older *o,
+          const struct gb_origin *want, bool *yes, struct gb_fail *fail)
+{
+    enum gb_err e = GB_OK;
+    for (int i = 0; i < o->set.nops && !e && !*yes; i++) {
+        struct gb_origin is = origin_of(&o->set, i);
+        if (same_origin(&is, want))
+            e = took_effect(st, o->set.device, o->stamps[i], yes, fail);
+    }
+    return e;
+}
+
+/* It took effect under the number that it was made with. */
+static enum gb_err
+known_first(struct gb_state *st, const struct gb_origin *want, bool *yes,
+            struct gb_fail *fail)
+{
+    bool row;
+    enum gb_err e;
+    *yes = false;
+    sqlite3_stmt *s = gb_state_sql(st, GB_SQL_SETS_AROUND);
+    sqlite3_bind_int(s, 1, want->device);
+    sqlite3_bind_int64(s, 2, want->stamp);
+    while (!(e = gb_db_step(s, &row, fail)) && row && !*yes) {
+        struct older o;
+        e = read_older(st, s, &o, fail);
+        if (!e)
+            e = look_into(st, &o, want, yes, fail);
+        release(&o);
+        if (e)
+            break;
+    }
+    sqlite3_reset(s);
+    return e;
+}
+
+enum gb_err
+gb_state_repeats(struct gb_state *st, const struct gb_set *set, int index,
+                 bool *yes, struct gb_fail *fail)
+{
+    *yes = false;
+    if (!st->origins && !set->origins)
+        return GB_OK;
+    struct gb_origin o = origin_of(set, index);
+    enum gb_err e = known_again(st, &o, yes, fail);
+    return e || *yes || !set->origins ? e : known_first(st, &o, yes, fail);
+}
+
+enum gb_err
+gb_state_note_origin(struct gb_state *st, const struct gb_set *set, int index,
+                     struct gb_fail *fail)
+{
+    if (!set->origins)
+        return GB_OK;
+    st->origins = true;
+    return gb_db_run(bind_origin(st, GB_SQL_ADD_ORIGIN, &set->origins[index]),
+                     fail);
+}
+
+void
+gb_state_on_fetch(struct gb_state *st, gb_fetch_fn *fetch, void *context)
+{
+    st->fetch = fetch;
+    st->fetch_context = context;
+}
