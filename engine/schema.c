@@ -303,6 +303,46 @@ gb_schema_dictionary(struct gb_schema *s, struct gb_fail *fail)
 
 /* ----------------------------------------------------- succession -- */
 
+/* Where a value of an older rule shows among those of the newer: by `prefer`
+ * or by badness; -1 when it is gone. */
+static int
+rank_in(const struct gb_rule *next, const struct gb_rule *old, int i)
+{
+    struct gb_value v = gb_value_text(old->values[i]);
+    int k = gb_rule_value(next, &v);
+    return k < 0 || next->kind != GB_RULE_STATE ? k : next->prefer[k];
+}
+
+/* What decides between concurrent writes must stay: sets that have not seen
+ * the new version merge before and after it (MERGE.md §12).  Moves and levels
+ * may change: a set is judged by the version that it names. */
+static const char *
+rule_change(const struct gb_rule *a, const struct gb_rule *b)
+{
+    if (a->back != b->back)
+        return "lets another level go back";
+    for (int i = 0; i < a->nvalues; i++) {
+        int mine = rank_in(b, a, i);
+        if (mine < 0)
+            return "lacks a value that its rule had";
+        for (int k = 0; k < i; k++)
+            if ((rank_in(a, a, i) < rank_in(a, a, k)) !=
+                (mine < rank_in(b, a, k)))
+                return "has the values of its rule in another order";
+    }
+    for (int i = 0; i < a->nmoves; i++) {
+        const struct gb_move *m = &a->moves[i];
+        struct gb_value from = gb_value_text(a->values[m->from]);
+        struct gb_value to = gb_value_text(a->values[m->to]);
+        const struct gb_move *n =
+            gb_rule_move(b, gb_rule_value(b, &from), gb_rule_value(b, &to));
+        if (n && n->review != m->review)
+            return n->review ? "sends an old move to review"
+                             : "no longer sends a move to review";
+    }
+    return NULL;
+}
+
 /* What keeps a column from following another; NULL when nothing does. */
 static const char *
 column_change(const struct gb_schema *old, const struct gb_column *a,
@@ -318,12 +358,7 @@ column_change(const struct gb_schema *old, const struct gb_column *a,
     const char *to_b = b->refers < 0 ? "" : next->tables[b->refers].name;
     if (strcmp(to_a, to_b))
         return "refers to another table";
-    for (int i = 0; i < a->rule.nvalues; i++) {
-        struct gb_value v = gb_value_text(a->rule.values[i]);
-        if (gb_rule_value(&b->rule, &v) < 0)
-            return "lacks a value that its rule had";
-    }
-    return NULL;
+    return rule_change(&a->rule, &b->rule);
 }
 
 /* The columns of a table that is there in both. */

@@ -154,9 +154,11 @@ enum gb_err gb_schema_load(struct gb_span text, uint32_t version,
 void gb_schema_free(struct gb_schema *s);
 
 /* Whether `next` may follow `old`: every table and column is still there with
- * its number, type, personal mark and kind of rule; more tables and columns may
- * have come behind them.  Records' states and sets of older versions go on by
- * number, so hub, handheld, rebuild and audit all hold a schema to this. */
+ * its number, type, personal mark and kind of rule, the values of a rule in
+ * their order, `back` and the moves' review marks; more tables, columns and
+ * values may have come, moves and levels may have changed.  Records' states and
+ * sets of older versions go on by number, so hub, handheld, rebuild and audit
+ * all hold a schema to this. */
 enum gb_err gb_schema_follows(const struct gb_schema *old,
                               const struct gb_schema *next,
                               struct gb_fail *fail);

@@ -115,15 +115,17 @@ merge(struct gb_state *st, const struct gb_effect *x, int table,
 }
 
 /*
- * Judge with what is cheap to know: that an inserted id is free is found out
- * by inserting it, and asked for only where another code stands against it.
+ * Judge by the schema that the set names, so that it does not matter whether a
+ * newer one came before it; with what is cheap to know: that an inserted id is
+ * free is found out by inserting it, and asked for only where another code
+ * stands against it.
  */
 static enum gb_err
 judge(struct gb_state *st, const struct gb_applying *a, const struct gb_op *op,
       int table, int level, bool forced, enum gb_code *code,
       struct gb_fail *fail)
 {
-    const struct gb_table *t = &gb_state_schema(st)->tables[table];
+    const struct gb_table *t = &a->schema->tables[op->table];
     struct gb_facts facts = {.forced = forced};
     enum gb_err e =
         check_references(st, t, op, &facts.refers, NULL, NULL, fail);
@@ -171,12 +173,12 @@ gb_state_obstacle(struct gb_state *st, struct gb_applying *a,
                   const struct gb_op *op, enum gb_code *code,
                   struct gb_fail *fail)
 {
-    int level, table = gb_state_table(st, a->schema, op);
+    int level;
     struct gb_facts facts = {.exists = op->kind != GB_INSERT, .refers = true};
     enum gb_err e = level_of(st, a, op, &level, fail);
     if (!e)
-        *code = gb_judge(&gb_state_schema(st)->tables[table], op,
-                         a->in->info->device, level, &facts);
+        *code = gb_judge(&a->schema->tables[op->table], op, a->in->info->device,
+                         level, &facts);
     return e;
 }
 

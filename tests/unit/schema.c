@@ -531,10 +531,25 @@ static const struct {
     {A "CREATE TABLE c(" ID ") STRICT;" B RULES, "table b has another number"},
     {"CREATE TABLE a(" ID ", t TEXT, x REAL, n INTEGER) STRICT;" B RULES,
      "a.n has another number"},
-    {A B "INSERT INTO rule VALUES ('b', 's', 'state z>y y>x prefer x>y>z'),"
-         "('b', 'w', 'worst h<j<i back@2');"
+    {A B "INSERT INTO rule VALUES ('b', 's', 'state z>y y>x prefer y>z>x'),"
+         "('b', 'w', 'worst h<i<k<j');"
          "INSERT INTO enum VALUES ('a', 't', 'v', 1);",
      NULL},
+    {A B "INSERT INTO rule VALUES ('b', 's', 'state x>y@2 prefer y>x'),"
+         "('b', 'w', 'worst i<j');",
+     NULL},
+    {A B "INSERT INTO rule VALUES ('b', 's', 'state x>y prefer x>y'),"
+         "('b', 'w', 'worst i<j');",
+     "b.s has the values of its rule in another order"},
+    {A B "INSERT INTO rule VALUES ('b', 's', 'state x>y prefer y>x'),"
+         "('b', 'w', 'worst j<i');",
+     "b.w has the values of its rule in another order"},
+    {A B "INSERT INTO rule VALUES ('b', 's', 'state x>y prefer y>x'),"
+         "('b', 'w', 'worst i<j back@2');",
+     "b.w lets another level go back"},
+    {A B "INSERT INTO rule VALUES ('b', 's', 'state x>y! prefer y>x'),"
+         "('b', 'w', 'worst i<j');",
+     "b.s sends an old move to review"},
     {A, "table b is missing"},
     {B RULES "CREATE TABLE c(" ID ") STRICT; CREATE TABLE a(" ID
              ", t TEXT, n INTEGER) STRICT;",
@@ -556,7 +571,7 @@ static const struct {
     {A B "INSERT INTO rule VALUES ('b', 's', 'state x>z prefer x>z'),"
          "('b', 'w', 'worst i<j');",
      "b.s lacks a value that its rule had"},
-    {A B "INSERT INTO rule VALUES ('b', 's', 'state x>y prefer x>y'),"
+    {A B "INSERT INTO rule VALUES ('b', 's', 'state x>y prefer y>x'),"
          "('b', 'w', 'worst j<k');",
      "b.w lacks a value that its rule had"},
 };

@@ -350,8 +350,8 @@ every_order_gives_one_state(void **state)
     for (int i = 0; i < 2; i++)
         files[i] =
             (struct gb_schema_file){texts[i].name, gb_span_text(texts[i].text)};
-    struct gb_schema *schemas[2] = {world_schema(files, 1),
-                                    world_schema(files, 2)};
+    struct gb_schema *schemas[2] = {world_schema(files, 1, 1),
+                                    world_schema(files, 2, 2)};
     const char *from = getenv("GENGBU_SEED");
     uint64_t first = from ? strtoull(from, NULL, 10) : 1;
     struct outcome all = {0};

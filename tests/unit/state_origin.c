@@ -147,7 +147,7 @@ begin(void **state)
 {
     (void)state;
     const struct gb_schema_file file = {"a.sql", gb_span_text(text)};
-    schema = world_schema(&file, 1);
+    schema = world_schema(&file, 1, 1);
     world_begin(&w, schema, NEW);
     /* OTHER makes the record */
     struct gb_op op = {.kind = GB_INSERT,

@@ -14,19 +14,24 @@
 #include "engine/id.h"
 #include "tests/unit/support/state_world.h"
 
-static const char first[] =
+static const char tables[] =
     "CREATE TABLE r(id INTEGER PRIMARY KEY, la TEXT, su INTEGER, st TEXT,"
     " ro TEXT, owner INTEGER REFERENCES r(id), fa TEXT) STRICT;\n"
     "CREATE TABLE slip(id INTEGER PRIMARY KEY, place TEXT, at INTEGER,"
     " state TEXT) STRICT;\n"
     "INSERT INTO rule VALUES('r','la','last'),('r','su','sum'),"
     "('r','ro','role'),('r','owner','last'),"
-    "('r','st','state a>b b>c@2 prefer c>b>a'),"
     "('slip','place','last'),('slip','at','last'),"
-    "('slip','state','state on>off prefer off>on');\n"
+    "('slip','state','state on>off prefer off>on');\n";
+/* what a version may change of it */
+static const char first[] =
+    "INSERT INTO rule VALUES('r','st','state a>b b>c@2 prefer c>b>a');\n"
     "INSERT INTO record VALUES('slip', 1, 1, NULL, 'place, at WHERE state = "
     "''on''');\n";
-static const char second[] = "CREATE TABLE z(id INTEGER PRIMARY KEY) STRICT;\n";
+static const char second[] =
+    "CREATE TABLE z(id INTEGER PRIMARY KEY) STRICT;\n"
+    "INSERT INTO rule VALUES('r','st','state a>b b>c prefer c>b>a');\n"
+    "INSERT INTO record VALUES('slip', 1, 1, NULL, 'place, at');\n";
 
 enum { R, SLIP };
 enum { LA, SU, ST, RO, OWNER, FA };
@@ -45,10 +50,12 @@ static int
 load(void **state)
 {
     (void)state;
-    const struct gb_schema_file files[] = {{"a.sql", gb_span_text(first)},
-                                           {"b.sql", gb_span_text(second)}};
-    schemas[0] = world_schema(files, 1);
-    schemas[1] = world_schema(files, 2);
+    const char *const texts[] = {first, second};
+    for (uint32_t i = 0; i < 2; i++) {
+        const struct gb_schema_file files[] = {
+            {"a.sql", gb_span_text(tables)}, {"b.sql", gb_span_text(texts[i])}};
+        schemas[i] = world_schema(files, 2, i + 1);
+    }
     return 0;
 }
 
@@ -167,6 +174,13 @@ static void
 change(int device, int64_t id, const struct cell *cells)
 {
     send(device, GB_SET, R, id, cells, 1);
+}
+
+static void
+slip(int device, int n, const char *place, int at)
+{
+    send(device, GB_INSERT, SLIP, gb_id_make(device, n),
+         CELLS(W(0, word(place)), W(1, gb_value_int(at)), W(2, word("on"))), 1);
 }
 
 /* ------------------------------------------------------------- reading -- */
@@ -293,6 +307,39 @@ m22_a_schema_that_comes_releases_its_sets(void **state)
     assert_string_equal(shown(R, gb_id_make(1, 1), "la"), "y");
 }
 
+/* M18: a level that a newer version takes off does not hold for older sets,
+ * whichever came first. */
+static void
+m18_a_set_is_judged_by_its_own_version(void **state)
+{
+    (void)state;
+    int64_t id = gb_id_make(1, 1);
+    insert(1, 1, CELLS(W(LA, word("x"))));
+    change(1, id, CELLS(MOVE("a", "b")));
+    world_put_schema(&w, schemas[1]);
+    change(1, id, CELLS(MOVE("b", "c")));
+    waits_for(1, "AUTHORITY");
+    send(1, GB_SET, R, id, CELLS(MOVE("b", "c")), 2);
+    waits_for(1, "AUTHORITY");
+    assert_string_equal(shown(R, id, "st"), "c");
+}
+
+/* M24: other rivals from the new version on, for old records too. */
+static void
+m24_a_new_schema_settles_the_claims_anew(void **state)
+{
+    (void)state;
+    int64_t a = gb_id_make(1, 1), b = gb_id_make(2, 1);
+    slip(1, 1, "hall", 9);
+    slip(2, 1, "hall", 9);
+    send(1, GB_SET, SLIP, a,
+         CELLS({.column = 2, .value = word("off"), .from = "on"}), 1);
+    assert_false(rival(b));
+    world_put_schema(&w, schemas[1]);
+    assert_false(rival(a));
+    assert_true(rival(b));
+}
+
 /* M23: forced are ILLEGAL and AUTHORITY, and nothing else. */
 static void
 m23_a_person_forces_moves_and_levels_only(void **state)
@@ -378,13 +425,6 @@ m4_only_the_columns_that_were_overwritten(void **state)
     assert_string_equal(shown(R, id, "ro"), "first");
 }
 
-static void
-slip(int device, int n, const char *place, int at)
-{
-    send(device, GB_INSERT, SLIP, gb_id_make(device, n),
-         CELLS(W(0, word(place)), W(1, gb_value_int(at)), W(2, word("on"))), 1);
-}
-
 /* M24: the lowest live one holds; when it goes, the next one does. */
 static void
 m24_the_first_live_record_holds_a_claim(void **state)
@@ -446,6 +486,8 @@ main(void)
         TEST(m22_all_that_is_missing_must_be_there),
         TEST(m22_another_code_behind_a_missing_record_is_not_due),
         TEST(m22_a_schema_that_comes_releases_its_sets),
+        TEST(m18_a_set_is_judged_by_its_own_version),
+        TEST(m24_a_new_schema_settles_the_claims_anew),
         TEST(m23_a_person_forces_moves_and_levels_only),
         TEST(m21_released_work_keeps_its_stamp),
         TEST(m4_what_was_overwritten_while_it_waited_stays_so),

@@ -24,13 +24,13 @@ static const uint8_t site[16] = {7};
 enum { NAMES = 1024, KEPT = 64 };
 
 struct gb_schema *
-world_schema(const struct gb_schema_file *files, uint32_t n)
+world_schema(const struct gb_schema_file *files, size_t n, uint32_t version)
 {
     struct gb_buf pack;
     struct gb_schema *s;
     gb_buf_init(&pack, GB_SCHEMA_MAX);
     GOOD(gb_schema_pack(files, n, &pack, &why));
-    GOOD(gb_schema_load(gb_buf_view(&pack), n, &s, &why));
+    GOOD(gb_schema_load(gb_buf_view(&pack), version, &s, &why));
     gb_buf_release(&pack);
     return s;
 }

@@ -26,8 +26,8 @@ struct world {
 
 /* Every call ends the test that makes it when something fails. */
 
-/* The first n of some files, as version n. */
-struct gb_schema *world_schema(const struct gb_schema_file *files, uint32_t n);
+struct gb_schema *world_schema(const struct gb_schema_file *files, size_t n,
+                               uint32_t version);
 /* Site and schema in force, and devices 1.. , of level 2 from number 3 on; in
  * an open transaction. */
 void world_begin(struct world *w, const struct gb_schema *s, int devices);
