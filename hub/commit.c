@@ -172,19 +172,17 @@ adjust_clocks(struct batch *b, const struct gb_arriving *a,
     return e;
 }
 
-/* Personal values: checked, and kept before anything can name them. */
+/* Personal values, kept before anything can name them. */
 static enum gb_err
-take_personal(struct batch *b, struct gb_arriving *a, struct gb_decoded *d,
-              struct gb_fail *fail)
+keep_personal(struct batch *b, const struct gb_decoded *d, struct gb_fail *fail)
 {
-    enum gb_err e = gb_set_reveal(&d->set, d->schema, a->parts.personal, fail);
     bool any = false;
-    for (int i = 0; i < d->set.nops && !e; i++)
+    for (int i = 0; i < d->set.nops; i++)
         any |= d->set.ops[i].commitment != NULL;
-    if (e || !any)
-        return e;
-    if (!b->personal)
-        e = gb_personal_begin(b->o->personal, fail);
+    if (!any)
+        return GB_OK;
+    enum gb_err e =
+        b->personal ? GB_OK : gb_personal_begin(b->o->personal, fail);
     b->personal |= !e;
     return e ? e : gb_personal_keep(b->o->personal, &d->set, d->schema, fail);
 }
@@ -252,6 +250,27 @@ look(struct batch *b, struct gb_arriving *a, const struct gb_decoded *d,
     return e;
 }
 
+/* Whether the bytes of a set are what its device sent.  If not, they were
+ * damaged on their way and come again: the set is refused, and it alone.  A
+ * failure is the hub's own, and blames nobody. */
+static enum gb_err
+check(struct gb_arriving *a, struct gb_decoded *d, bool *good,
+      struct gb_fail *fail)
+{
+    struct gb_fail why = {0};
+    enum gb_err e = GB_OK;
+    if (d->good && !d->in.times)
+        e = gb_set_reveal(&d->set, d->schema, a->parts.personal, &why);
+    *good = e == GB_OK;
+    if (gb_err_is_ours(e))
+        return gb_fail_set(fail, e, "%s", why.text);
+    if (e) {
+        a->outcome = GB_REFUSED;
+        a->fail = why;
+    }
+    return GB_OK;
+}
+
 static enum gb_err
 try_set(struct batch *b, struct gb_arriving *a, struct gb_fail *fail)
 {
@@ -260,12 +279,10 @@ try_set(struct batch *b, struct gb_arriving *a, struct gb_fail *fail)
     enum gb_err e = gb_decode(b->o->state, a->parts.signed_bytes, &d, fail);
     if (!e)
         e = look(b, a, &d, &go, fail);
-    if (!e && go && d.good && !d.in.times &&
-        take_personal(b, a, &d, &a->fail)) {
-        /* damaged on its way: the signed part is sound, so it comes again */
-        a->outcome = GB_REFUSED;
-        go = false;
-    }
+    if (!e && go)
+        e = check(a, &d, &go, fail);
+    if (!e && go && d.good && !d.in.times)
+        e = keep_personal(b, &d, fail);
     if (!e && go)
         e = take_set(b, a, &d, fail);
     gb_decoded_release(&d);

@@ -151,7 +151,7 @@ take_request(struct gb_ingest *g, struct gb_span container,
         return e;
     e = authenticate(g, container, &why);
     if (e) {
-        if (e != GB_E_KEY && e != GB_E_DATABASE && e != GB_E_MEMORY)
+        if (e != GB_E_KEY && !gb_err_is_ours(e))
             gb_quarantine_keep(g->hub, container, g->bundle.device, &why);
         return gb_fail_set(fail, e, "%s", why.text);
     }
@@ -187,14 +187,6 @@ skew_of(const struct gb_ingest *g, int device)
     return k;
 }
 
-/* Errors of the bytes; all others are the hub's own. */
-static bool
-blames_sender(enum gb_err e)
-{
-    return e != GB_E_MEMORY && e != GB_E_DATABASE && e != GB_E_IO &&
-           e != GB_E_BUSY;
-}
-
 static void
 refuse(struct gb_ingest *g, struct gb_span bytes, const struct gb_fail *why)
 {
@@ -214,7 +206,7 @@ take_set(struct gb_ingest *g, struct gb_span container, struct gb_fail *fail)
         e = gb_set_info(parts.signed_bytes, &info, &why);
     if (!e)
         e = gb_office_verify(g->reader, g->site, &parts, &why);
-    if (e && !blames_sender(e))
+    if (gb_err_is_ours(e))
         return gb_fail_set(fail, e, "%s", why.text);
     if (e) {
         refuse(g, container, &why);
@@ -250,7 +242,7 @@ take_frame(void *arg, enum gb_frame type, struct gb_span sealed,
     struct gb_fail why = {0};
     gb_buf_clear(&g->plain);
     enum gb_err e = gb_unseal(&g->plain, g->receive, sealed, &why);
-    if (e && !blames_sender(e))
+    if (gb_err_is_ours(e))
         return gb_fail_set(fail, e, "%s", why.text);
     if (e && g->asked) {
         refuse(g, sealed, &why);

@@ -29,8 +29,8 @@ gb_personal_open(const char *path, struct gb_personal **out,
                        fail);
     if (!e)
         e = gb_db_prepare(p->db,
-                          "INSERT OR IGNORE INTO personal(commitment, salt, "
-                          "payload) VALUES(?,?,?)",
+                          "INSERT INTO personal(commitment, salt, payload) "
+                          "VALUES(?,?,?) ON CONFLICT(commitment) DO NOTHING",
                           &p->put, fail);
     if (!e)
         e = gb_db_prepare(
