@@ -31,6 +31,8 @@ struct gb_container {
     struct gb_span signed_bytes, signature, personal;
 };
 
+#define GB_PERSONAL_NONE 4 /* bytes of a personal section that has nothing */
+
 /*
  * The signed bytes of a set, added to out.  Salts must be there for all
  * personal values; commitments are computed.  GB_E_LIMIT when the set does not
@@ -62,7 +64,7 @@ enum gb_err gb_set_decode(struct gb_span signed_bytes,
 enum gb_err gb_set_decode_times(struct gb_span signed_bytes, struct gb_set *out,
                                 struct gb_fail *fail);
 /* Check a personal section against the commitments and fill the values in.
- * GB_E_SIGNATURE when one does not match. */
+ * GB_E_SIGNATURE when one does not match; after any failure all are hidden. */
 enum gb_err gb_set_reveal(struct gb_set *set, const struct gb_schema *s,
                           struct gb_span personal, struct gb_fail *fail);
 

@@ -172,19 +172,29 @@ adjust_clocks(struct batch *b, const struct gb_arriving *a,
     return e;
 }
 
-/* Personal values, kept before anything can name them. */
-static enum gb_err
-keep_personal(struct batch *b, const struct gb_decoded *d, struct gb_fail *fail)
+/* Whether the operations can be read, and their commitments with them. */
+static bool
+readable(const struct gb_decoded *d)
 {
-    bool any = false;
-    for (int i = 0; i < d->set.nops; i++)
-        any |= d->set.ops[i].commitment != NULL;
-    if (!any)
+    return d->good && !d->in.times;
+}
+
+/* Personal values, kept before anything can name them; those of a set that
+ * cannot be read yet as they came. */
+static enum gb_err
+keep_personal(struct batch *b, const struct gb_arriving *a,
+              const struct gb_decoded *d, struct gb_fail *fail)
+{
+    struct gb_personal *p = b->o->personal;
+    if (a->parts.personal.len <= GB_PERSONAL_NONE)
         return GB_OK;
-    enum gb_err e =
-        b->personal ? GB_OK : gb_personal_begin(b->o->personal, fail);
+    enum gb_err e = b->personal ? GB_OK : gb_personal_begin(p, fail);
     b->personal |= !e;
-    return e ? e : gb_personal_keep(b->o->personal, &d->set, d->schema, fail);
+    if (e)
+        return e;
+    return readable(d) ? gb_personal_keep(p, &d->set, d->schema, fail)
+                       : gb_personal_keep_section(p, d->in.sha.bytes,
+                                                  a->parts.personal, fail);
 }
 
 /* Give one set its position. */
@@ -259,7 +269,7 @@ check(struct gb_arriving *a, struct gb_decoded *d, bool *good,
 {
     struct gb_fail why = {0};
     enum gb_err e = GB_OK;
-    if (d->good && !d->in.times)
+    if (readable(d))
         e = gb_set_reveal(&d->set, d->schema, a->parts.personal, &why);
     *good = e == GB_OK;
     if (gb_err_is_ours(e))
@@ -281,8 +291,8 @@ try_set(struct batch *b, struct gb_arriving *a, struct gb_fail *fail)
         e = look(b, a, &d, &go, fail);
     if (!e && go)
         e = check(a, &d, &go, fail);
-    if (!e && go && d.good && !d.in.times)
-        e = keep_personal(b, &d, fail);
+    if (!e && go)
+        e = keep_personal(b, a, &d, fail);
     if (!e && go)
         e = take_set(b, a, &d, fail);
     gb_decoded_release(&d);
