@@ -59,24 +59,45 @@ key_of(struct gb_state *st, int device, struct gb_public_key *key,
     return e;
 }
 
+static enum gb_err
+verify(const struct gb_public_key *key, const struct gb_container *parts,
+       struct gb_fail *fail)
+{
+    struct gb_signature sig;
+    memcpy(sig.bytes, parts->signature.ptr, sizeof sig.bytes);
+    return gb_sshsig_verify(key, GB_NS_CHANGESET, parts->signed_bytes, &sig,
+                            fail);
+}
+
 enum gb_err
 gb_office_verify(struct gb_state *st, const uint8_t site[16],
-                 const struct gb_container *parts, struct gb_fail *fail)
+                 struct gb_arriving *a, struct gb_fail *fail)
 {
     struct gb_set_info info;
-    struct gb_public_key key;
-    struct gb_signature sig;
-    enum gb_err e = gb_set_info(parts->signed_bytes, &info, fail);
+    enum gb_err e = gb_set_info(a->parts.signed_bytes, &info, fail);
     if (!e && memcmp(info.site, site, sizeof info.site))
         e = gb_fail_set(fail, GB_E_SITE,
                         "this change set belongs to another site");
     if (!e)
-        e = key_of(st, info.device, &key, fail);
-    if (e)
+        e = key_of(st, info.device, &a->key, fail);
+    if (!e)
+        e = verify(&a->key, &a->parts, fail);
+    a->verified = !e;
+    return e;
+}
+
+/* The key in force, by which the set must be signed. */
+static enum gb_err
+key_in_force(struct batch *b, const struct gb_arriving *a, int device,
+             struct gb_public_key *key, struct gb_fail *fail)
+{
+    *key = b->o->keys.hub.public_key;
+    if (a->own)
+        return GB_OK; /* and the very first brings this key */
+    enum gb_err e = key_of(b->o->state, device, key, fail);
+    if (e || (a->verified && gb_key_equal(key, &a->key)))
         return e;
-    memcpy(sig.bytes, parts->signature.ptr, sizeof sig.bytes);
-    return gb_sshsig_verify(&key, GB_NS_CHANGESET, parts->signed_bytes, &sig,
-                            fail);
+    return verify(key, &a->parts, fail);
 }
 
 /* ----------------------------------------------------------------- files -- */
@@ -200,7 +221,7 @@ keep_personal(struct batch *b, const struct gb_arriving *a,
 /* Give one set its position. */
 static enum gb_err
 take_set(struct batch *b, struct gb_arriving *a, struct gb_decoded *d,
-         struct gb_fail *fail)
+         const struct gb_public_key *key, struct gb_fail *fail)
 {
     struct gb_line line;
     enum gb_err e = GB_OK;
@@ -214,15 +235,10 @@ take_set(struct batch *b, struct gb_arriving *a, struct gb_decoded *d,
         d->in.nadjust = d->set.nboots;
     }
     d->in.received_ms = b->received_ms;
-    /* before the set is applied: it may bring the next key, and the very first
-     * brings the first */
-    struct gb_public_key key = b->o->keys.hub.public_key;
-    if (!e && !a->own)
-        e = key_of(b->o->state, d->info.device, &key, fail);
     if (!e)
         e = gb_state_line(b->o->state, &d->in, &b->arena, &line, fail);
     if (!e)
-        e = add_set_files(b, a, &line, &key, fail);
+        e = add_set_files(b, a, &line, key, fail);
     if (e)
         return e;
     gb_line_write(&line, &b->lines);
@@ -260,16 +276,16 @@ look(struct batch *b, struct gb_arriving *a, const struct gb_decoded *d,
     return e;
 }
 
-/* Whether the bytes of a set are what its device sent.  If not, they were
- * damaged on their way and come again: the set is refused, and it alone.  A
- * failure is the hub's own, and blames nobody. */
+/* Whether the bytes of a set are what its device sent.  If not, they are not
+ * signed by its key, or were damaged on their way and come again: the set is
+ * refused, and it alone.  A failure is the hub's own, and blames nobody. */
 static enum gb_err
-check(struct gb_arriving *a, struct gb_decoded *d, bool *good,
-      struct gb_fail *fail)
+check(struct batch *b, struct gb_arriving *a, struct gb_decoded *d,
+      struct gb_public_key *key, bool *good, struct gb_fail *fail)
 {
     struct gb_fail why = {0};
-    enum gb_err e = GB_OK;
-    if (readable(d))
+    enum gb_err e = key_in_force(b, a, d->info.device, key, &why);
+    if (!e && readable(d))
         e = gb_set_reveal(&d->set, d->schema, a->parts.personal, &why);
     *good = e == GB_OK;
     if (gb_err_is_ours(e))
@@ -285,16 +301,17 @@ static enum gb_err
 try_set(struct batch *b, struct gb_arriving *a, struct gb_fail *fail)
 {
     struct gb_decoded d;
+    struct gb_public_key key; /* before it is applied: it may bring the next */
     bool go = false;
     enum gb_err e = gb_decode(b->o->state, a->parts.signed_bytes, &d, fail);
     if (!e)
         e = look(b, a, &d, &go, fail);
     if (!e && go)
-        e = check(a, &d, &go, fail);
+        e = check(b, a, &d, &key, &go, fail);
     if (!e && go)
         e = keep_personal(b, a, &d, fail);
     if (!e && go)
-        e = take_set(b, a, &d, fail);
+        e = take_set(b, a, &d, &key, fail);
     gb_decoded_release(&d);
     return e;
 }

@@ -65,24 +65,27 @@ enum gb_outcome {
 /* A set on its way in.  Spans are borrowed until the commit returns. */
 struct gb_arriving {
     struct gb_container parts;
-    struct gb_skew skew; /* how it came; replica 0: zeros */
-    bool own;            /* made by the hub itself: signed and sound */
+    struct gb_skew skew;      /* how it came; replica 0: zeros */
+    bool own;                 /* made by the hub itself: signed and sound */
+    bool verified;            /* set by gb_office_verify(): its signature is */
+    struct gb_public_key key; /* good by this key */
     /* set by gb_office_commit() */
     enum gb_outcome outcome;
     uint64_t pos;
     struct gb_fail fail;
 };
 
-/* Check the signature of a container by the key of its device, before it is
- * given to a commit; may run in any thread with a reader's state. */
+/* Check the signature of a set by the key of its device, before it is given to
+ * a commit; may run in any thread with a reader's state.  The key is noted: by
+ * the time of the commit another may be in force. */
 enum gb_err gb_office_verify(struct gb_state *st, const uint8_t site[16],
-                             const struct gb_container *parts,
-                             struct gb_fail *fail);
+                             struct gb_arriving *a, struct gb_fail *fail);
 
 /*
- * One batch: every verified set that can have a position gets one, whatever
- * order they stand in.  GB_OK when what was taken is durable and applied; on
- * failure nothing is.
+ * One batch: every set that can have a position gets one, whatever order they
+ * stand in.  A signature counts by the key that is in force under the lock: it
+ * is checked again when another key verified it, or none.  GB_OK when what was
+ * taken is durable and applied; on failure nothing is.
  */
 enum gb_err gb_office_commit(struct gb_office *o, struct gb_arriving *sets,
                              size_t n, struct gb_fail *fail);

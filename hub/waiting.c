@@ -169,7 +169,7 @@ add(struct attempt *t, const char *stem, struct gb_fail *fail)
     if (!e)
         e = gb_container_split(gb_buf_view(&w->bytes), &a->parts, &why);
     if (!e)
-        e = gb_office_verify(t->o->state, t->o->site, &a->parts, &why);
+        e = gb_office_verify(t->o->state, t->o->site, a, &why);
     if (!e) {
         read_skew(t->o->path, stem, &a->skew);
         t->n++;

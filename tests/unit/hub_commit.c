@@ -396,7 +396,7 @@ test_kept_whatever(void **state)
             memset(f.set.prev, 0, sizeof f.set.prev);
         encode_forged(&f, gb_state_schema(s->w.hub->state));
         if (i == 3)
-            f.bytes.ptr[f.bytes.len - 36] ^= 1;
+            f.bytes.ptr[63] = 0; /* a schema without tables */
         send_forged(&s->a, &f, &g);
         assert_int_equal(g.taken, 1);
         check_verdict(&s->w, verdicts[i]);
@@ -409,6 +409,86 @@ test_kept_whatever(void **state)
     check_rebuild(&s->w);
 }
 
+/* ------------------------------------------------------- keys in between --
+ */
+
+/* Another signing key for a number, as it might come by another process. */
+static void
+change_key(struct office *w, int number, const struct gb_sign_key *key)
+{
+    struct gb_buf b;
+    gb_buf_init(&b, 256);
+    gb_tlv_number(&b, GB_DEVICE_NUMBER, (uint64_t)number);
+    gb_tlv_put(&b, GB_DEVICE_SIGN_KEY, GB_SPAN(key->public_key.bytes, 32));
+    gb_tlv_put(&b, GB_DEVICE_RECEIVE_KEY, GB_SPAN(key->public_key.bytes, 32));
+    struct gb_op op = {.kind = GB_DEVICE, .text = gb_buf_view(&b)};
+    GOOD(gb_office_own(w->hub, &op, 1, 0, &why));
+    gb_buf_release(&b);
+}
+
+/* What a reader verified counts only while the same key is in force under the
+ * lock; and what is good by that one counts, whoever verified it before. */
+static void
+test_key_changes(void **state)
+{
+    struct scene *s = *state;
+    struct gb_state *st = s->w.hub->state;
+    struct gb_sign_key keys[2] = {s->a.sign, s->a.sign};
+    struct gb_arriving a[2] = {{.outcome = GB_WAITING}};
+    struct gb_signature sig[2];
+    struct forged f;
+    gb_sign_key_generate(&keys[1]);
+    begin_forged(&s->a, &f);
+    f.set.base = (struct gb_head){0};
+    encode_forged(&f, gb_state_schema(st));
+    for (int i = 0; i < 2; i++) {
+        sig[i] =
+            gb_sshsig_sign(&keys[i], GB_NS_CHANGESET, gb_buf_view(&f.bytes));
+        a[i].parts = (struct gb_container){gb_buf_view(&f.bytes),
+                                           GB_SPAN(sig[i].bytes, 64),
+                                           gb_buf_view(&f.personal)};
+    }
+    GOOD(gb_state_refresh(s->w.reader, &why));
+    GOOD(gb_office_verify(s->w.reader, s->w.hub->site, &a[0], &why));
+    assert_int_equal(gb_office_verify(s->w.reader, s->w.hub->site, &a[1], &why),
+                     GB_E_SIGNATURE);
+    change_key(&s->w, 1, &keys[1]);
+    uint64_t size = gb_state_size(st);
+    GOOD(gb_office_commit(s->w.hub, a, 2, &why));
+    assert_int_equal(a[0].outcome, GB_REFUSED);
+    assert_int_equal(a[0].fail.code, GB_E_SIGNATURE);
+    assert_int_equal(a[1].outcome, GB_TAKEN);
+    assert_int_equal(gb_state_size(st), size + 1);
+    end_forged(&f);
+    check_rebuild(&s->w);
+}
+
+/* A number that was never enrolled refuses its own sets, and no others. */
+static void
+test_never_enrolled(void **state)
+{
+    struct scene *s = *state;
+    struct gb_arriving a[2] = {{.outcome = GB_WAITING}};
+    struct gb_signature sig[2];
+    struct forged f[2];
+    struct handheld *h[2] = {&s->b, &s->a};
+    for (int i = 0; i < 2; i++) {
+        begin_forged(h[i], &f[i]);
+        encode_forged(&f[i], gb_state_schema(s->w.hub->state));
+        sig[i] = gb_sshsig_sign(&h[i]->sign, GB_NS_CHANGESET,
+                                gb_buf_view(&f[i].bytes));
+        a[i].parts = (struct gb_container){gb_buf_view(&f[i].bytes),
+                                           GB_SPAN(sig[i].bytes, 64),
+                                           gb_buf_view(&f[i].personal)};
+    }
+    GOOD(gb_office_commit(s->w.hub, a, 2, &why));
+    assert_int_equal(a[0].outcome, GB_REFUSED);
+    assert_int_equal(a[0].fail.code, GB_E_KEY);
+    assert_int_equal(a[1].outcome, GB_TAKEN);
+    end_forged(&f[0]);
+    end_forged(&f[1]);
+}
+
 int
 main(void)
 {
@@ -416,7 +496,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_personal_fails), TEST(test_held_schema),
         TEST(test_held_mismatch),  TEST(test_settle_fails),
-        TEST(test_kept_whatever),
+        TEST(test_kept_whatever),  TEST(test_key_changes),
+        TEST(test_never_enrolled),
     };
     return gb_crypto_init(&why) || cmocka_run_group_tests(tests, NULL, NULL);
 }
