@@ -252,7 +252,6 @@ static enum gb_err
 look(struct batch *b, struct gb_arriving *a, const struct gb_decoded *d,
      bool *go, struct gb_fail *fail)
 {
-    static const uint8_t none[32];
     uint64_t pos;
     const struct gb_set_info *info = &d->info;
     *go = false;
@@ -266,7 +265,7 @@ look(struct batch *b, struct gb_arriving *a, const struct gb_decoded *d,
         return GB_OK;
     }
     a->outcome = GB_WAITING;
-    if (info->seq == 1 || !memcmp(info->prev, none, sizeof none)) {
+    if (!gb_set_follows(info)) {
         *go = true;
         return GB_OK;
     }

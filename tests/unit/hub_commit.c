@@ -396,7 +396,7 @@ test_kept_whatever(void **state)
             memset(f.set.prev, 0, sizeof f.set.prev);
         encode_forged(&f, gb_state_schema(s->w.hub->state));
         if (i == 3)
-            f.bytes.ptr[63] = 0; /* a schema without tables */
+            f.bytes.ptr[64] = 0x80; /* the clock is no time */
         send_forged(&s->a, &f, &g);
         assert_int_equal(g.taken, 1);
         check_verdict(&s->w, verdicts[i]);
@@ -407,6 +407,117 @@ test_kept_whatever(void **state)
         end_forged(&f);
     }
     check_rebuild(&s->w);
+}
+
+/* ----------------------------------------------- what a device may sign --
+ */
+
+/* Whatever an enrolled key signs gets a position.  `at` is a byte of the header
+ * that is changed, `tail` stands in place of the sections. */
+#define TAIL(text) text, sizeof text - 1
+static const struct {
+    const char *what;
+    size_t at;
+    int byte;
+    const char *tail;
+    size_t tail_len;
+    const char *verdict; /* NULL: quarantined, having no signature to check */
+} signs[] = {
+    {"the clock is no time", 64, 0x80, NULL, 0, "held:MALFORMED"},
+    {"the clock is none by a bit", 65, 0x80, NULL, 0, "held:MALFORMED"},
+    {"an unknown section", 0, 0, TAIL("\7\1\1a\0"), "held:MALFORMED"},
+    {"sections fall", 0, 0, TAIL("\2\1\1a\1\1\1a\0"), "held:MALFORMED"},
+    {"one twice", 0, 0, TAIL("\1\1\1a\1\1\1a\0"), "held:MALFORMED"},
+    {"an empty section", 0, 0, TAIL("\1\0\0\0"), "held:MALFORMED"},
+    {"longer stored", 0, 0, TAIL("\1\2\3abc\0"), "held:MALFORMED"},
+    {"a bomb", 0, 0, TAIL("\1\xe0\x50\3abc\0"), "held:MALFORMED"},
+    {"over the body", 0, 0, TAIL("\1\x81\x80\x3c\3abc\0"), "held:MALFORMED"},
+    {"no section", 0, 0, TAIL("\0"), "held:MALFORMED"},
+    {"a newer schema, no section", 63, 9, TAIL("\0"), "held:SCHEMA"},
+    {"a newer schema, no time", 63, 9, TAIL("\7\1\1a\0"), "held:SCHEMA"},
+    {"sections without end", 0, 0, TAIL("\1\1\1a"), NULL},
+    {"a length beyond the end", 0, 0, TAIL("\1\4\xff\xff\xff\1a\0"), NULL},
+    {"a length that is none", 0, 0, TAIL("\1\x83\0\3abc\0"), NULL},
+    {"another format", 4, 2, NULL, 0, NULL},
+    {"another kind", 1, 'g', NULL, 0, NULL},
+    {"no such device", 6, 0xff, NULL, 0, NULL},
+    {"another site", 9, 'x', NULL, 0, NULL},
+};
+
+/* The set of a row, and what the ledger says of it. */
+static void
+check_signed(struct scene *s, size_t i, struct handheld *h)
+{
+    struct forged f;
+    struct gb_ingest g;
+    uint64_t size = gb_state_size(s->w.hub->state);
+    begin_forged(h, &f);
+    encode_forged(&f, gb_state_schema(s->w.hub->state));
+    f.bytes.ptr[signs[i].at] ^= (uint8_t)signs[i].byte;
+    if (signs[i].tail) {
+        f.bytes.len = 116;
+        gb_buf_add(&f.bytes, signs[i].tail, signs[i].tail_len);
+        gb_buf_clear(&f.personal);
+        gb_buf_u32(&f.personal, 0);
+    }
+    send_forged(h, &f, &g);
+    if (g.taken != (signs[i].verdict != NULL) || g.taken + g.refused != 1)
+        fail_msg("%s: %s", signs[i].what, g.why.text);
+    assert_int_equal(gb_state_size(s->w.hub->state), size + g.taken);
+    if (signs[i].verdict)
+        check_verdict(&s->w, signs[i].verdict);
+    send_forged(h, &f, &g);
+    assert_int_equal(g.known, signs[i].verdict != NULL);
+    end_forged(&f);
+}
+
+static void
+test_all_that_is_signed(void **state)
+{
+    struct scene *s = *state;
+    struct forged f;
+    struct gb_ingest g;
+    for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+        check_signed(s, i, &s->a);
+    /* the chain goes on behind all of them */
+    begin_forged(&s->a, &f);
+    encode_forged(&f, gb_state_schema(s->w.hub->state));
+    send_forged(&s->a, &f, &g);
+    check_verdict(&s->w, "applied");
+    end_forged(&f);
+    check_rebuild(&s->w);
+}
+
+/* Numbers that begin no chain: a fork each, and the chain begins all the same.
+ */
+static void
+test_first_numbers(void **state)
+{
+    static const struct {
+        uint8_t seq, prev;
+        const char *verdict;
+    } sets[] = {{1, 7, "fork"}, {0, 0, "fork"},    {0, 7, "fork"},
+                {5, 0, "fork"}, {1, 0, "applied"}, {1, 8, "fork"},
+                {0, 1, "fork"}, {2, 0, "fork"}};
+    struct scene *s = *state;
+    struct forged f;
+    struct gb_ingest g;
+    push(&s->b, 1, 0);
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        begin_forged(&s->b, &f);
+        f.set.seq = 1;
+        memset(f.set.prev, 0, sizeof f.set.prev);
+        encode_forged(&f, gb_state_schema(s->w.hub->state));
+        f.bytes.ptr[27] = sets[i].seq;
+        f.bytes.ptr[28] = sets[i].prev;
+        send_forged(&s->b, &f, &g);
+        if (g.taken != 1)
+            fail_msg("%zu: %s", i, g.why.text);
+        check_verdict(&s->w, sets[i].verdict);
+        end_forged(&f);
+    }
+    check_rebuild(&s->w);
+    pull(&s->a);
 }
 
 /* ------------------------------------------------------- keys in between --
@@ -496,7 +607,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_personal_fails), TEST(test_held_schema),
         TEST(test_held_mismatch),  TEST(test_settle_fails),
-        TEST(test_kept_whatever),  TEST(test_key_changes),
+        TEST(test_kept_whatever),  TEST(test_all_that_is_signed),
+        TEST(test_first_numbers),  TEST(test_key_changes),
         TEST(test_never_enrolled),
     };
     return gb_crypto_init(&why) || cmocka_run_group_tests(tests, NULL, NULL);

@@ -15,6 +15,7 @@ static const char *const good[] = {
     "1 0 1 " SHA " 1764000000000 0 0 applied\n",
     "1042 7 31 " SHA " 1764000000000 0,-3600000 115605504000000000 applied\n",
     "2 8191 4294967295 " SHA " 0 - 0 fork\n",
+    "3 7 0 " SHA " 5 0 0 fork\n",
     "3 7 1 " SHA " 5 0 9223372036854775807 held:SCHEMA\n",
     "4 7 2 " SHA " 5 0 0 applied 0=FACT,3=ILLEGAL,65535=MISSING\n",
 };
@@ -107,7 +108,7 @@ fields_are_what_they_say(void **state)
     assert_int_equal(l.seq, 31);
     assert_int_equal(l.nadjust, 2);
     assert_int_equal(l.adjust[1], -3600000);
-    assert_int_equal(gb_line_read(gb_span_text(good[4]), &arena, &l, &fail),
+    assert_int_equal(gb_line_read(gb_span_text(good[5]), &arena, &l, &fail),
                      GB_OK);
     assert_int_equal(l.nquarantined, 3);
     assert_int_equal(l.quarantined[1].index, 3);
