@@ -244,6 +244,10 @@ take_set(struct batch *b, struct gb_arriving *a, struct gb_decoded *d,
     gb_line_write(&line, &b->lines);
     a->outcome = GB_TAKEN;
     a->pos = line.pos;
+    a->verdict = line.verdict;
+    a->code = line.nquarantined ? line.quarantined[0].code : line.held;
+    a->waits = line.nquarantined;
+    a->first = line.nquarantined ? line.quarantined[0].index : 0;
     return gb_buf_check(&b->lines, "a batch", fail);
 }
 

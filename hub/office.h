@@ -72,6 +72,10 @@ struct gb_arriving {
     /* set by gb_office_commit() */
     enum gb_outcome outcome;
     uint64_t pos;
+    /* of a taken one */
+    enum gb_verdict verdict;
+    enum gb_code code; /* with which it, or its first operation that waits, */
+    int waits, first;  /* is held; how many wait, and that one's index */
     struct gb_fail fail;
 };
 
@@ -92,7 +96,9 @@ enum gb_err gb_office_commit(struct gb_office *o, struct gb_arriving *sets,
 
 /* Add operations of the hub itself as sets of replica 0 (as many as they
  * need), in one batch.  Ids, stamps and times are filled in; `actor` is the
- * staff record that gave the order, 0: nobody. */
+ * staff record that gave the order, 0: nobody.  GB_E_REFUSED when all stands in
+ * the ledger, but one of the operations, or a whole set, did not take effect:
+ * the text names its code. */
 enum gb_err gb_office_own(struct gb_office *o, struct gb_op *ops, int nops,
                           int64_t actor, struct gb_fail *fail);
 
