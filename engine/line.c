@@ -177,7 +177,7 @@ gb_line_read(struct gb_span text, struct gb_arena *arena, struct gb_line *out,
     bool good = read_fields(text, arena, out);
     if (good) {
         struct gb_buf again;
-        gb_buf_init(&again, GB_SET_MAX);
+        gb_buf_init(&again, GB_LINE_MAX);
         gb_line_write(out, &again);
         good = gb_span_equal(gb_buf_view(&again), text);
         gb_buf_release(&again);

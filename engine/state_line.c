@@ -141,7 +141,7 @@ record_set(struct gb_state *st, const struct gb_applying *a,
     const struct gb_set_info *info = a->in->info;
     int n = a->stamps ? a->in->set->nops : 0;
     struct gb_buf text;
-    gb_buf_init(&text, GB_SET_MAX);
+    gb_buf_init(&text, GB_LINE_MAX);
     gb_line_write(line, &text);
     enum gb_err e = gb_buf_check(&text, "a line of the batch", fail);
     if (!e)

@@ -15,6 +15,8 @@
 #include "hub/tree_files.h"
 
 #define BATCH_BYTES ((size_t)256 * 1024 * 1024)
+/* There may be no room for one more line behind so many bytes of them. */
+#define LINES_FULL (GB_LEDGER_FILE_MAX - GB_LINE_MAX)
 
 struct batch {
     struct gb_office *o;
@@ -319,14 +321,15 @@ try_set(struct batch *b, struct gb_arriving *a, struct gb_fail *fail)
     return e;
 }
 
-/* Sets in whatever order, until none of those left can go on. */
+/* Sets in whatever order, until none of those left can go on, or the batch is
+ * full: what is left then waits for the next one. */
 static enum gb_err
 decide(struct batch *b, struct gb_fail *fail)
 {
     bool moved = true;
     while (moved) {
         moved = false;
-        for (size_t i = 0; i < b->n; i++) {
+        for (size_t i = 0; i < b->n && b->lines.len <= LINES_FULL; i++) {
             struct gb_arriving *a = &b->sets[i];
             if (a->outcome != GB_WAITING)
                 continue;
@@ -435,7 +438,7 @@ gb_office_commit(struct gb_office *o, struct gb_arriving *sets, size_t n,
     enum gb_err e = gb_office_lock(o, fail);
     if (e)
         return e;
-    gb_buf_init(&b.lines, 32u << 20);
+    gb_buf_init(&b.lines, GB_LEDGER_FILE_MAX);
     gb_arena_init(&b.arena, BATCH_BYTES);
     e = run(&b, fail);
     gb_office_unlock(o);

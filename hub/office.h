@@ -58,7 +58,7 @@ void gb_office_path(const struct gb_office *o, const char *name,
 enum gb_outcome {
     GB_TAKEN,   /* has a position now: see pos */
     GB_KNOWN,   /* had one before: see pos */
-    GB_WAITING, /* its predecessor is not here yet */
+    GB_WAITING, /* its predecessor is not here yet, or the batch is full */
     GB_REFUSED  /* unauthenticated or damaged: see fail */
 };
 
