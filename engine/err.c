@@ -93,6 +93,13 @@ gb_err_status(enum gb_err code)
     return errors[code].status;
 }
 
+bool
+gb_err_is_ours(enum gb_err code)
+{
+    return code == GB_E_MEMORY || code == GB_E_DATABASE || code == GB_E_IO ||
+           code == GB_E_BUSY || code == GB_E_LEDGER || code == GB_E_CLOCK;
+}
+
 _Noreturn void
 gb_assert_failed(const char *what, const char *file, int line)
 {

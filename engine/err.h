@@ -10,6 +10,8 @@
 #ifndef GB_ERR_H
 #define GB_ERR_H
 
+#include <stdbool.h>
+
 /* The only list of errors: name, exit status of the programs, sentence. */
 #define GB_ERRORS(X)                                                           \
     X(OK, 0, "done")                                                           \
@@ -69,6 +71,10 @@ enum gb_err gb_fail_wrap(struct gb_fail *fail, const char *format, ...)
 const char *gb_err_sentence(enum gb_err code);
 const char *gb_err_name(enum gb_err code);
 int gb_err_status(enum gb_err code);
+
+/* Whether a failure is of this machine (its memory, disk, databases, locks and
+ * clock) and says nothing about the bytes that it was given. */
+bool gb_err_is_ours(enum gb_err code);
 
 /* An assertion for our own bugs only, on in release builds. */
 #define gb_assert(condition)                                                   \

@@ -218,7 +218,9 @@ change_op(struct gb_journal *j, const struct gb_log *l, struct gb_op *op,
 
 /* ---------------------------------------------------------------- times -- */
 
-/* The boots that made the operations of a set, and each one's time. */
+/* The boots that made the operations of a set, and each one's time.  What is
+ * beyond the boots that a set may span is left for the next one: a transaction
+ * is of one boot, so this cuts between two. */
 static enum gb_err
 add_times(struct gb_journal *j, struct gb_set *set, struct gb_fail *fail)
 {
@@ -237,7 +239,10 @@ add_times(struct gb_journal *j, struct gb_set *set, struct gb_fail *fail)
         int64_t next = sqlite3_column_int64(s, 5);
         if (set->ops[op].stamp >= next)
             continue;
-        gb_assert(set->nboots < GB_BOOTS_MAX);
+        if (set->nboots == GB_BOOTS_MAX) {
+            set->nops = op;
+            break;
+        }
         struct gb_boot *b = &set->boots[set->nboots];
         struct gb_span id = gb_db_blob(s, 1);
         gb_assert(id.len == sizeof b->id);

@@ -22,6 +22,10 @@
 #define GB_NAMES_MAX 4096        /* operations that one operation names */
 #define GB_ARENA_MAX (64u * 1024 * 1024) /* decoded set, with its columns */
 
+/* A line of a batch: "65535=AUTHORITY," of each operation, and
+ * "-140737488355327," of each boot. */
+#define GB_LINE_MAX (16 * GB_SET_OPS_MAX + 17 * GB_BOOTS_MAX + 256)
+
 #define GB_CLOCK_TRUST_MS 120000 /* skew that is not adjusted */
 
 /* Raw deflate of incompressible bytes grows by 5 bytes per 16 KiB block. */

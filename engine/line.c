@@ -156,7 +156,7 @@ read_fields(struct gb_span s, struct gb_arena *arena, struct gb_line *l)
         w[7] = rest;
     if (!number(w[0], &pos) || pos < 1 || !number(w[1], &device) ||
         device < 0 || device > GB_DEVICE_MAX || !number(w[2], &seq) ||
-        seq < 1 || seq > UINT32_MAX || !gb_hex_decode(l->sha256, 32, w[3]) ||
+        seq < 0 || seq > UINT32_MAX || !gb_hex_decode(l->sha256, 32, w[3]) ||
         !number(w[4], &l->received_ms) || !read_adjust(w[5], arena, l) ||
         !number(w[6], &l->floor) || !read_verdict(w[7], l) ||
         l->received_ms < 0 || l->received_ms > RECEIVED_MAX || l->floor < 0)
@@ -164,6 +164,8 @@ read_fields(struct gb_span s, struct gb_arena *arena, struct gb_line *l)
     l->pos = (uint64_t)pos;
     l->device = (int)device;
     l->seq = (uint32_t)seq;
+    if (!seq && l->verdict != GB_FORK)
+        return false; /* chains begin with 1 */
     return !codes || read_quarantined(rest, arena, l);
 }
 
@@ -175,7 +177,7 @@ gb_line_read(struct gb_span text, struct gb_arena *arena, struct gb_line *out,
     bool good = read_fields(text, arena, out);
     if (good) {
         struct gb_buf again;
-        gb_buf_init(&again, GB_SET_MAX);
+        gb_buf_init(&again, GB_LINE_MAX);
         gb_line_write(out, &again);
         good = gb_span_equal(gb_buf_view(&again), text);
         gb_buf_release(&again);

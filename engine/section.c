@@ -48,6 +48,19 @@ gb_section_finish(struct gb_section_writer *w, struct gb_fail *fail)
     return gb_buf_check(w->out, "container", fail);
 }
 
+enum gb_err
+gb_sections_end(struct gb_span bytes, size_t *len, struct gb_fail *fail)
+{
+    struct gb_reader in = gb_reader_of(bytes);
+    while (gb_read_u8(&in)) {
+        gb_read_varint(&in);
+        gb_read_string(&in);
+    }
+    *len = in.bad ? 0 : (size_t)(in.ptr - bytes.ptr);
+    return in.bad ? gb_fail_set(fail, GB_E_FORMAT, "the sections have no end")
+                  : GB_OK;
+}
+
 /* One section whose type has been read. */
 static enum gb_err
 read_section(struct gb_reader *in, size_t room, struct gb_section *s,

@@ -46,6 +46,11 @@ struct gb_sections {
     size_t len; /* bytes that the sections take, with the final 0 */
 };
 
+/* How many bytes the sections take with the final 0, going by their lengths
+ * alone: that much is there whatever else may be wrong with them.  Untrusted;
+ * GB_E_FORMAT when there is no such end. */
+enum gb_err gb_sections_end(struct gb_span bytes, size_t *len,
+                            struct gb_fail *fail);
 /*
  * Untrusted bytes, from the first section on; more may follow behind the last.
  * `known` are the types that may stand here, one a byte.  Nothing is inflated.

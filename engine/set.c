@@ -47,7 +47,6 @@ enum gb_err
 gb_set_info(struct gb_span signed_bytes, struct gb_set_info *out,
             struct gb_fail *fail)
 {
-    static const uint8_t zeros[32];
     struct gb_reader in = gb_reader_of(signed_bytes);
     *out = (struct gb_set_info){.device = 0};
     enum gb_err e = read_magic(&in, fail);
@@ -58,17 +57,33 @@ gb_set_info(struct gb_span signed_bytes, struct gb_set_info *out,
     out->seq = gb_read_u32(&in);
     read_field(&in, out->prev, sizeof out->prev);
     out->schema = gb_read_u32(&in);
-    uint64_t clock = gb_read_u64(&in);
-    out->clock_ms = (int64_t)clock;
+    out->clock_ms = (int64_t)gb_read_u64(&in);
     out->base.epoch = gb_read_u32(&in);
     out->base.size = gb_read_u64(&in);
     read_field(&in, out->base.root, sizeof out->base.root);
     if (in.bad)
         return gb_fail_set(fail, GB_E_FORMAT, "the header is cut short");
-    if (out->device > GB_DEVICE_MAX || !out->seq || clock > GB_TIME_MAX)
+    if (out->device > GB_DEVICE_MAX)
+        return gb_fail_set(fail, GB_E_FORMAT, "there is no device %d",
+                           out->device);
+    return GB_OK;
+}
+
+static const uint8_t no_hash[32];
+
+bool
+gb_set_follows(const struct gb_set_info *info)
+{
+    return info->seq > 1 && memcmp(info->prev, no_hash, sizeof no_hash) != 0;
+}
+
+enum gb_err
+gb_set_check_header(const struct gb_set_info *info, struct gb_fail *fail)
+{
+    if (!info->seq || info->clock_ms < 0 || info->clock_ms > GB_TIME_MAX)
         return gb_fail_set(fail, GB_E_FORMAT,
                            "the header has a number out of range");
-    if (out->seq == 1 && memcmp(out->prev, zeros, sizeof zeros))
+    if (info->seq == 1 && memcmp(info->prev, no_hash, sizeof no_hash) != 0)
         return gb_fail_set(fail, GB_E_FORMAT,
                            "the first set of a chain names one before it");
     return GB_OK;
@@ -93,18 +108,25 @@ enum gb_err
 gb_container_split(struct gb_span bytes, struct gb_container *out,
                    struct gb_fail *fail)
 {
-    struct gb_sections sections;
+    size_t sections;
     *out = (struct gb_container){.personal = {NULL, 0}};
     if (bytes.len > GB_SET_MAX)
         return gb_fail_set(fail, GB_E_LIMIT,
                            "a change set of %zu bytes is larger than %d",
                            bytes.len, GB_SET_MAX);
-    enum gb_err e = gb_set_read_sections(bytes, &sections, fail);
+    struct gb_reader in = gb_reader_of(bytes);
+    enum gb_err e = read_magic(&in, fail);
     if (e)
         return e;
-    struct gb_reader in = gb_reader_of(bytes);
-    struct gb_span head =
-        gb_read_bytes(&in, GB_SET_HEADER_BYTES + sections.len);
+    if (bytes.len < GB_SET_HEADER_BYTES)
+        return gb_fail_set(fail, GB_E_FORMAT, "the header is cut short");
+    e = gb_sections_end(GB_SPAN(bytes.ptr + GB_SET_HEADER_BYTES,
+                                bytes.len - GB_SET_HEADER_BYTES),
+                        &sections, fail);
+    if (e)
+        return e;
+    in = gb_reader_of(bytes);
+    struct gb_span head = gb_read_bytes(&in, GB_SET_HEADER_BYTES + sections);
     struct gb_span signature = gb_read_bytes(&in, 64);
     struct gb_span personal = GB_SPAN(in.ptr, gb_read_left(&in));
     gb_read_bytes(&in, gb_read_u32(&in));

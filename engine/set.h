@@ -31,6 +31,8 @@ struct gb_container {
     struct gb_span signed_bytes, signature, personal;
 };
 
+#define GB_PERSONAL_NONE 4 /* bytes of a personal section that has nothing */
+
 /*
  * The signed bytes of a set, added to out.  Salts must be there for all
  * personal values; commitments are computed.  GB_E_LIMIT when the set does not
@@ -43,12 +45,17 @@ enum gb_err gb_set_encode_personal(const struct gb_set *set,
                                    const struct gb_schema *s,
                                    struct gb_buf *out, struct gb_fail *fail);
 
-/* Split a container by its lengths; nothing is verified yet. */
+/* Split a container by its lengths; nothing is verified yet.  What can be split
+ * may be signed, and what is signed by an enrolled key gets a position: so
+ * nothing else is looked at here or by gb_set_info(). */
 enum gb_err gb_container_split(struct gb_span bytes, struct gb_container *out,
                                struct gb_fail *fail);
-/* Read the header of signed bytes (after verifying the signature). */
+/* Read the header of signed bytes: who may have signed it, and where it stands
+ * in a chain.  Its other numbers may be none; gb_set_decode() looks at them. */
 enum gb_err gb_set_info(struct gb_span signed_bytes, struct gb_set_info *out,
                         struct gb_fail *fail);
+/* Whether a set names one before it, and is in no chain without that. */
+bool gb_set_follows(const struct gb_set_info *info);
 /*
  * Decode verified signed bytes with the schema of the version that they name.
  * All personal values are hidden; gb_set_reveal() fills them in.
@@ -62,7 +69,7 @@ enum gb_err gb_set_decode(struct gb_span signed_bytes,
 enum gb_err gb_set_decode_times(struct gb_span signed_bytes, struct gb_set *out,
                                 struct gb_fail *fail);
 /* Check a personal section against the commitments and fill the values in.
- * GB_E_SIGNATURE when one does not match. */
+ * GB_E_SIGNATURE when one does not match; after any failure all are hidden. */
 enum gb_err gb_set_reveal(struct gb_set *set, const struct gb_schema *s,
                           struct gb_span personal, struct gb_fail *fail);
 

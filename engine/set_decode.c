@@ -378,6 +378,8 @@ begin(struct gb_span signed_bytes, struct gb_set *set,
     const struct gb_section *origin;
     enum gb_err e = gb_set_info(signed_bytes, &info, fail);
     if (!e)
+        e = gb_set_check_header(&info, fail);
+    if (!e)
         e = gb_set_read_sections(signed_bytes, sections, fail);
     if (e)
         return e;

@@ -252,6 +252,21 @@ reveal(struct gb_reader *in, struct gb_op *op, const struct gb_table *t,
     return gb_op_reveal(op, t, payload, fail);
 }
 
+/* Values that were filled in before something was found wrong go again. */
+static void
+hide(struct gb_set *set, const struct gb_schema *s)
+{
+    for (int i = 0; i < set->nops; i++) {
+        struct gb_op *op = &set->ops[i];
+        op->salt = NULL;
+        for (int k = 0; k < op->nvalues && op->commitment; k++) {
+            struct gb_written *w = &op->values[k];
+            if (s->tables[op->table].columns[w->column].personal)
+                *w = (struct gb_written){.column = w->column, .hidden = true};
+        }
+    }
+}
+
 enum gb_err
 gb_set_reveal(struct gb_set *set, const struct gb_schema *s,
               struct gb_span personal, struct gb_fail *fail)
@@ -270,5 +285,7 @@ gb_set_reveal(struct gb_set *set, const struct gb_schema *s,
         e = gb_fail_set(fail, GB_E_FORMAT,
                         "the personal section goes on behind its end, or "
                         "holds nothing");
+    if (e)
+        hide(set, s);
     return e;
 }

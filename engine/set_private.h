@@ -53,6 +53,9 @@ static_assert(GB_SET_VALUES_MAX * sizeof(struct gb_written) <= GB_ARENA_MAX / 2,
 /* The largest number of groups: four kinds a table, and four of the site. */
 #define GB_GROUPS_MAX (4 * GB_TABLES_MAX + 4)
 
+/* What a set's header must be beside readable. */
+enum gb_err gb_set_check_header(const struct gb_set_info *info,
+                                struct gb_fail *fail);
 /* The sections behind the header; more may follow behind their end. */
 enum gb_err gb_set_read_sections(struct gb_span signed_bytes,
                                  struct gb_sections *out, struct gb_fail *fail);

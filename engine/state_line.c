@@ -123,7 +123,7 @@ record_set(struct gb_state *st, const struct gb_incoming *in,
     const struct gb_set_info *info = in->info;
     int n = stamps ? in->set->nops : 0;
     struct gb_buf text;
-    gb_buf_init(&text, GB_SET_MAX);
+    gb_buf_init(&text, GB_LINE_MAX);
     gb_line_write(line, &text);
     enum gb_err e = gb_buf_check(&text, "a line of the batch", fail);
     if (!e)

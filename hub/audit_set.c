@@ -125,7 +125,6 @@ check_chain(struct gb_state *st, const struct gb_line *l,
             const struct gb_set_info *info, const struct gb_device *d,
             struct gb_span signed_bytes, struct gb_fail *fail)
 {
-    static const uint8_t none[32];
     uint64_t pos;
     bool next =
         info->seq == d->seq + 1 && !memcmp(info->prev, d->sha, sizeof d->sha);
@@ -141,7 +140,7 @@ check_chain(struct gb_state *st, const struct gb_line *l,
     if (pos)
         return gb_fail_set(fail, GB_E_LEDGER, "the set is at position %llu too",
                            (unsigned long long)pos);
-    if (info->seq == 1 || !memcmp(info->prev, none, sizeof none))
+    if (!gb_set_follows(info))
         return check_parent(st, signed_bytes, fail);
     e = gb_state_find(st, l->device, info->seq - 1, info->prev, &pos, fail);
     if (!e && !pos)

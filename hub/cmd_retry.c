@@ -158,7 +158,7 @@ retry_bytes(struct retrying *r, struct gb_fail *fail)
     if (!e)
         e = gb_container_split(gb_buf_view(&bytes), &a.parts, fail);
     if (!e)
-        e = gb_office_verify(o->state, o->site, &a.parts, fail);
+        e = gb_office_verify(o->state, o->site, &a, fail);
     if (!e)
         e = gb_office_commit(o, &a, 1, fail);
     if (!e && a.outcome == GB_REFUSED)

@@ -32,8 +32,6 @@ put(struct gb_office *o, struct gb_span text, struct gb_fail *fail)
     if (!e)
         e = gb_office_own(o, &op, 1, 0, fail);
     gb_buf_release(&payload);
-    if (!e && gb_state_schema(o->state)->version != version)
-        e = gb_fail_set(fail, GB_E_SCHEMA, "the schema was not taken");
     return e;
 }
 

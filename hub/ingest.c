@@ -49,10 +49,10 @@ hand_on(struct gb_ingest *g, struct gb_fail *fail)
     return e;
 }
 
-/* Hold a copy of a verified container. */
+/* Hold a copy of a verified container, and what is known of it. */
 static enum gb_err
-hold(struct gb_ingest *g, struct gb_span container, const struct gb_skew *skew,
-     struct gb_fail *fail)
+hold(struct gb_ingest *g, struct gb_span container,
+     const struct gb_arriving *known, struct gb_fail *fail)
 {
     uint8_t *copy = malloc(container.len);
     if (!copy)
@@ -60,7 +60,7 @@ hold(struct gb_ingest *g, struct gb_span container, const struct gb_skew *skew,
                            gb_err_sentence(GB_E_MEMORY));
     memcpy(copy, container.ptr, container.len);
     struct gb_arriving *a = &g->sets[g->n];
-    *a = (struct gb_arriving){.skew = *skew};
+    *a = *known;
     g->bytes[g->n++] = copy; /* transferred */
     g->held += container.len;
     /* it was split before: the same bytes split alike */
@@ -151,7 +151,7 @@ take_request(struct gb_ingest *g, struct gb_span container,
         return e;
     e = authenticate(g, container, &why);
     if (e) {
-        if (e != GB_E_KEY && e != GB_E_DATABASE && e != GB_E_MEMORY)
+        if (e != GB_E_KEY && !gb_err_is_ours(e))
             gb_quarantine_keep(g->hub, container, g->bundle.device, &why);
         return gb_fail_set(fail, e, "%s", why.text);
     }
@@ -187,14 +187,6 @@ skew_of(const struct gb_ingest *g, int device)
     return k;
 }
 
-/* Errors of the bytes; all others are the hub's own. */
-static bool
-blames_sender(enum gb_err e)
-{
-    return e != GB_E_MEMORY && e != GB_E_DATABASE && e != GB_E_IO &&
-           e != GB_E_BUSY;
-}
-
 static void
 refuse(struct gb_ingest *g, struct gb_span bytes, const struct gb_fail *why)
 {
@@ -206,22 +198,22 @@ refuse(struct gb_ingest *g, struct gb_span bytes, const struct gb_fail *why)
 static enum gb_err
 take_set(struct gb_ingest *g, struct gb_span container, struct gb_fail *fail)
 {
-    struct gb_container parts;
+    struct gb_arriving a = {.outcome = GB_WAITING};
     struct gb_set_info info;
     struct gb_fail why = {0};
-    enum gb_err e = gb_container_split(container, &parts, &why);
+    enum gb_err e = gb_container_split(container, &a.parts, &why);
     if (!e)
-        e = gb_set_info(parts.signed_bytes, &info, &why);
+        e = gb_set_info(a.parts.signed_bytes, &info, &why);
     if (!e)
-        e = gb_office_verify(g->reader, g->site, &parts, &why);
-    if (e && !blames_sender(e))
+        e = gb_office_verify(g->reader, g->site, &a, &why);
+    if (gb_err_is_ours(e))
         return gb_fail_set(fail, e, "%s", why.text);
     if (e) {
         refuse(g, container, &why);
         return GB_OK;
     }
-    struct gb_skew skew = skew_of(g, info.device);
-    return hold(g, container, &skew, fail);
+    a.skew = skew_of(g, info.device);
+    return hold(g, container, &a, fail);
 }
 
 /* ---------------------------------------------------------------- frames -- */
@@ -250,7 +242,7 @@ take_frame(void *arg, enum gb_frame type, struct gb_span sealed,
     struct gb_fail why = {0};
     gb_buf_clear(&g->plain);
     enum gb_err e = gb_unseal(&g->plain, g->receive, sealed, &why);
-    if (e && !blames_sender(e))
+    if (gb_err_is_ours(e))
         return gb_fail_set(fail, e, "%s", why.text);
     if (e && g->asked) {
         refuse(g, sealed, &why);

@@ -95,7 +95,7 @@ read_name(struct gb_ledger_name *n, const char *at)
     if (*at == '-') {
         at++;
         if (!field(&at, 0, GB_DEVICE_MAX, "-", &v[4]) ||
-            !field(&at, 1, UINT32_MAX, ".gbcs", &v[5]))
+            !field(&at, 0, UINT32_MAX, ".gbcs", &v[5]))
             return false;
         n->kind = *at ? GB_LEDGER_SIGNATURE : GB_LEDGER_SET;
     }

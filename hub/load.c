@@ -347,35 +347,6 @@ read_lines(struct load *w, struct gb_csv *csv, struct gb_span text,
     return e;
 }
 
-/* Into the ledger, in one batch; nothing of it may have to wait. */
-static enum gb_err
-write_ops(struct load *w, struct gb_fail *fail)
-{
-    int64_t waiting = 0;
-    bool row = false;
-    sqlite3_stmt *s = NULL;
-    uint64_t before = gb_state_size(w->o->state);
-    if (!w->nops)
-        return GB_OK;
-    enum gb_err e = gb_office_own(w->o, w->ops, (int)w->nops, 0, fail);
-    if (!e)
-        e = gb_db_preparef(gb_state_db(w->o->state), &s, fail,
-                           "SELECT count(*) FROM _wait WHERE device = 0 AND "
-                           "pos > %lld",
-                           (long long)before);
-    if (!e)
-        e = gb_db_step(s, &row, fail);
-    if (!e && row)
-        waiting = sqlite3_column_int64(s, 0);
-    sqlite3_finalize(s);
-    if (!e && waiting)
-        e = gb_fail_set(fail, GB_E_REFUSED,
-                        "%lld of the operations were quarantined: `gengbu-hub "
-                        "quarantine` shows why",
-                        (long long)waiting);
-    return e;
-}
-
 enum gb_err
 gb_load_csv(struct gb_office *o, int table, struct gb_span text,
             struct gb_loaded *out, struct gb_fail *fail)
@@ -391,8 +362,9 @@ gb_load_csv(struct gb_office *o, int table, struct gb_span text,
         w.schema = gb_state_schema(o->state);
         w.table = &w.schema->tables[table];
         e = read_lines(&w, &csv, text, fail);
-        if (!e)
-            e = write_ops(&w, fail);
+        /* in one batch; nothing of it may have to wait */
+        if (!e && w.nops)
+            e = gb_office_own(o, w.ops, (int)w.nops, 0, fail);
         gb_office_unlock(o);
     }
     free(w.ops);

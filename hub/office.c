@@ -241,8 +241,7 @@ reveal(void *context, struct gb_set *set, const struct gb_schema *s,
        const uint8_t sha[32], struct gb_fail *fail)
 {
     struct gb_office *o = context;
-    (void)sha;
-    return gb_personal_reveal(o->personal, set, s, fail);
+    return gb_personal_settle(o->personal, sha, set, s, fail);
 }
 
 enum gb_err

@@ -58,38 +58,47 @@ void gb_office_path(const struct gb_office *o, const char *name,
 enum gb_outcome {
     GB_TAKEN,   /* has a position now: see pos */
     GB_KNOWN,   /* had one before: see pos */
-    GB_WAITING, /* its predecessor is not here yet */
+    GB_WAITING, /* its predecessor is not here yet, or the batch is full */
     GB_REFUSED  /* unauthenticated or damaged: see fail */
 };
 
 /* A set on its way in.  Spans are borrowed until the commit returns. */
 struct gb_arriving {
     struct gb_container parts;
-    struct gb_skew skew; /* how it came; replica 0: zeros */
-    bool own;            /* made by the hub itself: signed and sound */
+    struct gb_skew skew;      /* how it came; replica 0: zeros */
+    bool own;                 /* made by the hub itself: signed and sound */
+    bool verified;            /* set by gb_office_verify(): its signature is */
+    struct gb_public_key key; /* good by this key */
     /* set by gb_office_commit() */
     enum gb_outcome outcome;
     uint64_t pos;
+    /* of a taken one */
+    enum gb_verdict verdict;
+    enum gb_code code; /* with which it, or its first operation that waits, */
+    int waits, first;  /* is held; how many wait, and that one's index */
     struct gb_fail fail;
 };
 
-/* Check the signature of a container by the key of its device, before it is
- * given to a commit; may run in any thread with a reader's state. */
+/* Check the signature of a set by the key of its device, before it is given to
+ * a commit; may run in any thread with a reader's state.  The key is noted: by
+ * the time of the commit another may be in force. */
 enum gb_err gb_office_verify(struct gb_state *st, const uint8_t site[16],
-                             const struct gb_container *parts,
-                             struct gb_fail *fail);
+                             struct gb_arriving *a, struct gb_fail *fail);
 
 /*
- * One batch: every verified set that can have a position gets one, whatever
- * order they stand in.  GB_OK when what was taken is durable and applied; on
- * failure nothing is.
+ * One batch: every set that can have a position gets one, whatever order they
+ * stand in.  A signature counts by the key that is in force under the lock: it
+ * is checked again when another key verified it, or none.  GB_OK when what was
+ * taken is durable and applied; on failure nothing is.
  */
 enum gb_err gb_office_commit(struct gb_office *o, struct gb_arriving *sets,
                              size_t n, struct gb_fail *fail);
 
 /* Add operations of the hub itself as sets of replica 0 (as many as they
  * need), in one batch.  Ids, stamps and times are filled in; `actor` is the
- * staff record that gave the order, 0: nobody. */
+ * staff record that gave the order, 0: nobody.  GB_E_REFUSED when all stands in
+ * the ledger, but one of the operations, or a whole set, did not take effect:
+ * the text names its code. */
 enum gb_err gb_office_own(struct gb_office *o, struct gb_op *ops, int nops,
                           int64_t actor, struct gb_fail *fail);
 

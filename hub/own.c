@@ -148,6 +148,33 @@ gb_own_make(struct gb_office *o, struct gb_op *ops, int nops, int64_t actor,
     return e;
 }
 
+/* What the hub's people ordered was done, and not only written down. */
+static enum gb_err
+check_effect(const struct gb_arriving *a, struct gb_fail *fail)
+{
+    unsigned long long pos = a->pos;
+    const char *code = gb_code_name(a->code), *text = gb_code_text(a->code);
+    if (a->outcome != GB_TAKEN)
+        return gb_fail_set(fail, GB_E_STATE, "the hub refused its own set: %s",
+                           a->fail.text);
+    if (a->verdict == GB_FORK)
+        return gb_fail_set(fail, GB_E_FORK,
+                           "entry %llu is a fork of the hub's own chain: is "
+                           "another copy of this folder at work?",
+                           pos);
+    if (a->verdict == GB_HELD)
+        return gb_fail_set(fail, GB_E_REFUSED,
+                           "it is in the ledger as entry %llu, held: %s: %s",
+                           pos, code, text);
+    if (a->waits)
+        return gb_fail_set(fail, GB_E_REFUSED,
+                           "%d of the operations in entry %llu of the ledger "
+                           "did not take effect, the first being %llu.%d: %s: "
+                           "%s (`gengbu-hub quarantine` lists them)",
+                           a->waits, pos, pos, a->first + 1, code, text);
+    return GB_OK;
+}
+
 enum gb_err
 gb_office_own(struct gb_office *o, struct gb_op *ops, int nops, int64_t actor,
               struct gb_fail *fail)
@@ -164,9 +191,7 @@ gb_office_own(struct gb_office *o, struct gb_op *ops, int nops, int64_t actor,
     if (!e && made.n)
         e = gb_office_commit(o, made.sets, made.n, fail);
     for (size_t i = 0; i < made.n && !e; i++)
-        if (made.sets[i].outcome != GB_TAKEN)
-            e = gb_fail_set(fail, GB_E_STATE, "the hub refused its own set: %s",
-                            made.sets[i].fail.text);
+        e = check_effect(&made.sets[i], fail);
     gb_office_unlock(o);
     gb_own_release(&made);
     return e;

@@ -98,7 +98,8 @@ read_set(struct gb_past *p, uint64_t pos, struct gb_fail *fail)
     if (!e)
         e = gb_decode(p->look->state, gb_buf_view(&set->bytes), &set->d, fail);
     if (!e && p->personal && set->d.good && !set->d.in.times)
-        e = gb_personal_reveal(p->personal, &set->d.set, set->d.schema, fail);
+        e = gb_personal_reveal(p->personal, set->d.in.sha.bytes, &set->d.set,
+                               set->d.schema, fail);
     return e ? e : compute_stamps(set, fail);
 }
 

@@ -88,10 +88,11 @@ apply(struct gb_replay *r, const struct gb_replayed *set, struct gb_fail *fail)
     struct gb_buf text;
     struct gb_line line;
     gb_arena_init(&arena, GB_ARENA_MAX);
-    gb_buf_init(&text, GB_SET_MAX);
+    gb_buf_init(&text, GB_LINE_MAX);
     enum gb_err e = gb_decode(r->state, set->signed_bytes, &d, fail);
     if (!e && r->personal && d.good && !d.in.times)
-        e = gb_personal_reveal(r->personal, &d.set, d.schema, fail);
+        e = gb_personal_reveal(r->personal, d.in.sha.bytes, &d.set, d.schema,
+                               fail);
     if (!e && d.good && set->line->nadjust &&
         set->line->nadjust != d.set.nboots)
         e = gb_fail_set(fail, GB_E_LEDGER,

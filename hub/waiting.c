@@ -165,20 +165,22 @@ add(struct attempt *t, const char *stem, struct gb_fail *fail)
     *a = (struct gb_arriving){0};
     gb_buf_init(&w->bytes, GB_SET_MAX);
     path_of(path, t->o->path, stem, SUFFIX);
-    enum gb_err e = gb_file_read(path, &w->bytes, fail);
-    if (!e && (gb_container_split(gb_buf_view(&w->bytes), &a->parts, &why) ||
-               gb_office_verify(t->o->state, t->o->site, &a->parts, &why))) {
+    enum gb_err e = gb_file_read(path, &w->bytes, &why);
+    if (!e)
+        e = gb_container_split(gb_buf_view(&w->bytes), &a->parts, &why);
+    if (!e)
+        e = gb_office_verify(t->o->state, t->o->site, a, &why);
+    if (!e) {
+        read_skew(t->o->path, stem, &a->skew);
+        t->n++;
+        return GB_OK;
+    }
+    if (gb_err_is_ours(e))
+        gb_fail_set(fail, e, "%s", why.text);
+    else
         gb_quarantine_keep(t->o->path, gb_buf_view(&w->bytes), 0, &why);
-        gb_buf_release(&w->bytes);
-        return forget(t->o, stem, fail);
-    }
-    if (e) {
-        gb_buf_release(&w->bytes);
-        return e;
-    }
-    read_skew(t->o->path, stem, &a->skew);
-    t->n++;
-    return GB_OK;
+    gb_buf_release(&w->bytes);
+    return gb_err_is_ours(e) ? e : forget(t->o, stem, fail);
 }
 
 /* What has its position goes; what is damaged goes to the quarantine. */

@@ -43,6 +43,20 @@ statuses_are_those_of_the_manual(void **state)
 }
 
 static void
+ours_are_those_of_the_machine(void **state)
+{
+    static const enum gb_err ours[] = {GB_E_MEMORY, GB_E_BUSY,     GB_E_CLOCK,
+                                       GB_E_IO,     GB_E_DATABASE, GB_E_LEDGER};
+    (void)state;
+    for (int i = 0; i < GB_E_COUNT; i++) {
+        bool want = false;
+        for (size_t k = 0; k < sizeof ours / sizeof *ours; k++)
+            want |= (int)ours[k] == i;
+        assert_int_equal(gb_err_is_ours((enum gb_err)i), want);
+    }
+}
+
+static void
 set_keeps_code_and_text(void **state)
 {
     (void)state;
@@ -157,6 +171,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_code_has_words),
         cmocka_unit_test(statuses_are_those_of_the_manual),
+        cmocka_unit_test(ours_are_those_of_the_machine),
         cmocka_unit_test(set_keeps_code_and_text),
         cmocka_unit_test(control_characters_never_reach_a_terminal),
         cmocka_unit_test(wrap_goes_in_front),

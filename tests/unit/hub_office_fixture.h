@@ -65,12 +65,19 @@ struct handheld {
     struct gb_journal *j;
 };
 
+static void
+open_reader(struct office *w)
+{
+    char db[160];
+    snprintf(db, sizeof db, "%s/hub.db", w->path);
+    GOOD(gb_state_open_reader(db, w->hub->site, &w->reader, &why));
+}
+
 UNUSED static void
 make_office(struct office *w)
 {
     struct gb_schema_file file = {"r.sql", gb_span_text(office_schema)};
     struct gb_buf pack;
-    char db[160];
     *w = (struct office){.time_ms = 1700000000000};
     const char *top = getenv("TMPDIR");
     snprintf(w->folder, sizeof w->folder, "%.60s/office-XXXXXX",
@@ -84,8 +91,7 @@ make_office(struct office *w)
     GOOD(gb_office_init(w->path, &plan, &why));
     gb_buf_release(&pack);
     GOOD(gb_office_open(w->path, "test", &w->hub, &why));
-    snprintf(db, sizeof db, "%s/hub.db", w->path);
-    GOOD(gb_state_open_reader(db, w->hub->site, &w->reader, &why));
+    open_reader(w);
 }
 
 static int

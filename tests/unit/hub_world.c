@@ -294,8 +294,7 @@ push(struct handheld *h, bool all)
         gb_buf_init(&b, 2 * GB_SET_MAX);
         GOOD(gb_journal_container(h->j, seq, &b, &why));
         GOOD(gb_container_split(gb_buf_view(&b), &a.parts, &why));
-        GOOD(gb_office_verify(h->w->hub->state, h->w->hub->site, &a.parts,
-                              &why));
+        GOOD(gb_office_verify(h->w->hub->state, h->w->hub->site, &a, &why));
         GOOD(gb_office_commit(h->w->hub, &a, 1, &why));
         assert_true(a.outcome == GB_TAKEN || a.outcome == GB_KNOWN);
         gb_buf_release(&b);

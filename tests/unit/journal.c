@@ -533,6 +533,39 @@ transactions_stay_together_and_large_tails_are_split(void **state)
     assert_int_equal(total, 12);
 }
 
+/* A handheld that is started for every operation, and not connected for
+ * years: as many boots as a set can hold, then the next set. */
+static void
+many_boots_are_split(void **state)
+{
+    struct fixture *f = *state;
+    int made, at = 0;
+    for (int i = 0; i < 2 * GB_BOOTS_MAX + 1; i++) {
+        bool two = i % 100 == 0 || i == GB_BOOTS_MAX - 1 || i == GB_BOOTS_MAX;
+        f->boot = (uint8_t)(1 + i % 200);
+        f->wall += 1000;
+        GOOD(gb_journal_begin(f->j, &why));
+        visit(f);
+        if (two)
+            visit(f);
+        GOOD(gb_journal_commit(f->j, &why));
+    }
+    GOOD(gb_journal_seal(f->j, &f->key, &made, &why));
+    assert_int_equal(made, 3);
+    for (int i = 1; i <= made; i++) {
+        struct gb_set set;
+        int n = sealed(f, (uint32_t)i, &set);
+        assert_int_equal(set.nboots, i < 3 ? GB_BOOTS_MAX : 1);
+        for (int k = 0; k < n; k++) /* each boot in one set, and in order */
+            assert_int_equal(set.boots[set.ops[k].boot].id[0],
+                             1 + (at + set.ops[k].boot) % 200);
+        at += set.nboots;
+        gb_set_release(&set);
+    }
+    assert_int_equal(ask(f, "SELECT sum(ops) FROM _set"),
+                     ask(f, "SELECT count(*) FROM visit"));
+}
+
 static void
 a_transaction_that_fits_no_set_is_refused_when_written(void **state)
 {
@@ -612,6 +645,7 @@ main(void)
         TEST(a_clock_that_ticks_in_between_does_no_harm),
         TEST(a_rolled_back_boot_is_noted_again),
         TEST(transactions_stay_together_and_large_tails_are_split),
+        TEST(many_boots_are_split),
         TEST(a_transaction_that_fits_no_set_is_refused_when_written),
         TEST(refs_are_unique_per_device_and_table),
         TEST(without_the_engine_nothing_can_be_written),

@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "engine/clock.h"
 #include "engine/line.h"
 
 #define SHA "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
@@ -15,6 +16,7 @@ static const char *const good[] = {
     "1 0 1 " SHA " 1764000000000 0 0 applied\n",
     "1042 7 31 " SHA " 1764000000000 0,-3600000 115605504000000000 applied\n",
     "2 8191 4294967295 " SHA " 0 - 0 fork\n",
+    "3 7 0 " SHA " 5 0 0 fork\n",
     "3 7 1 " SHA " 5 0 9223372036854775807 held:SCHEMA\n",
     "4 7 2 " SHA " 5 0 0 applied 0=FACT,3=ILLEGAL,65535=MISSING\n",
 };
@@ -107,11 +109,46 @@ fields_are_what_they_say(void **state)
     assert_int_equal(l.seq, 31);
     assert_int_equal(l.nadjust, 2);
     assert_int_equal(l.adjust[1], -3600000);
-    assert_int_equal(gb_line_read(gb_span_text(good[4]), &arena, &l, &fail),
+    assert_int_equal(gb_line_read(gb_span_text(good[5]), &arena, &l, &fail),
                      GB_OK);
     assert_int_equal(l.nquarantined, 3);
     assert_int_equal(l.quarantined[1].index, 3);
     assert_int_equal(l.quarantined[1].code, GB_CODE_ILLEGAL);
+    gb_arena_release(&arena);
+}
+
+/* All operations of the largest set quarantined, and all boots adjusted. */
+static void
+the_longest_line_is_read(void **state)
+{
+    (void)state;
+    static struct gb_quarantined items[GB_SET_OPS_MAX];
+    static int64_t adjust[GB_BOOTS_MAX];
+    struct gb_line back, l = {.pos = INT64_MAX,
+                              .device = GB_DEVICE_MAX,
+                              .seq = UINT32_MAX,
+                              .received_ms = 253402300799999,
+                              .floor = INT64_MAX,
+                              .adjust = adjust,
+                              .nadjust = GB_BOOTS_MAX,
+                              .quarantined = items,
+                              .nquarantined = GB_SET_OPS_MAX};
+    for (int i = 0; i < GB_SET_OPS_MAX; i++)
+        items[i] = (struct gb_quarantined){i, GB_CODE_AUTHORITY};
+    for (int i = 0; i < GB_BOOTS_MAX; i++)
+        adjust[i] = -GB_TIME_MAX;
+    struct gb_arena arena;
+    struct gb_buf b;
+    struct gb_fail fail = {0};
+    gb_arena_init(&arena, 4 << 20);
+    gb_buf_init(&b, GB_LINE_MAX);
+    gb_line_write(&l, &b);
+    assert_int_equal(gb_buf_check(&b, "a line", &fail), GB_OK);
+    assert_int_equal(gb_line_read(gb_buf_view(&b), &arena, &back, &fail),
+                     GB_OK);
+    assert_int_equal(back.nquarantined, GB_SET_OPS_MAX);
+    assert_int_equal(back.nadjust, GB_BOOTS_MAX);
+    gb_buf_release(&b);
     gb_arena_release(&arena);
 }
 
@@ -123,6 +160,7 @@ main(void)
         cmocka_unit_test(others_are_refused),
         cmocka_unit_test(cut_short_is_refused_everywhere),
         cmocka_unit_test(fields_are_what_they_say),
+        cmocka_unit_test(the_longest_line_is_read),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -121,6 +121,44 @@ each_mistake_is_named(void **state)
     }
 }
 
+/* Where they end is clear whenever their lengths can be followed. */
+static void
+the_end_needs_lengths_alone(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len, end; /* 0: there is none */
+    } ends[] = {
+#define E(bytes, end) {bytes, sizeof bytes - 1, end}
+        E("\0", 1),
+        E("\1\3\3abc\0", 7),
+        E("\1\1\1a\0\0\0", 5),
+        E("\3\1\1a\0", 5),
+        E("\2\1\1a\1\1\1a\1\1\1a\0", 13),
+        E("\1\0\0\0", 4),
+        E("\1\2\3abc\0z", 7),
+        E("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\1\3abc\0", 16),
+        E("", 0),
+        E("\1\3\3abc", 0),
+        E("\1\4\4abc", 0),
+        E("\1\4\xff\xff\xff\xff\xff\xff\xff\xff\xff\1", 0),
+        E("\1\x83\0\3abc\0", 0),
+#undef E
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t len;
+        uint8_t *copy = malloc(ends[i].len + 1);
+        assert_non_null(copy);
+        memcpy(copy + 1, ends[i].bytes, ends[i].len);
+        enum gb_err e =
+            gb_sections_end(GB_SPAN(copy + 1, ends[i].len), &len, NULL);
+        assert_int_equal(e, ends[i].end ? GB_OK : GB_E_FORMAT);
+        assert_int_equal(len, ends[i].end);
+        free(copy);
+    }
+}
+
 static void
 damage_is_refused_when_opened(void **state)
 {
@@ -224,6 +262,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(they_come_back),
         cmocka_unit_test(each_mistake_is_named),
+        cmocka_unit_test(the_end_needs_lengths_alone),
         cmocka_unit_test(damage_is_refused_when_opened),
         cmocka_unit_test(the_body_is_bounded),
         cmocka_unit_test(memory_may_fail),

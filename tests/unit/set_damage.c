@@ -347,8 +347,8 @@ headers_are_checked(void **state)
         {4, 0, GB_E_FORMAT, "not a change set"},
         {4, 2, GB_E_VERSION, "format 2: update"},
         {5, 1, GB_E_FORMAT, "not a change set"},
-        {6, 0x20, GB_E_FORMAT, "out of range"}, /* device 8,199 */
-        {27, 0, GB_E_FORMAT, "out of range"},   /* number 0 */
+        {6, 0x20, GB_E_FORMAT, "no device 8199"},
+        {27, 0, GB_E_FORMAT, "out of range"}, /* number 0 */
         {27, 1, GB_E_FORMAT, "first set of a chain"},
         {63, 0, GB_E_SCHEMA, "schema version 0, not 4"},
         {63, 5, GB_E_SCHEMA, "schema version 5, not 4"},

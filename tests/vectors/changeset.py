@@ -85,11 +85,15 @@ def read_header(data):
     s.prev, s.version, s.clock = r.take(32), r.uint(4), r.uint(8)
     s.base = (r.uint(4), r.uint(8), r.take(32))
     need(s.device <= DEVICE_MAX, "header: device above 8191")
+    return s
+
+
+def check_header(s):
+    """What a header must be beside readable."""
     need(s.clock <= TIME_MAX, "header: the clock is no time")
     need(s.seq >= 1, "header: sequence number 0")
     need(s.seq > 1 or s.prev == bytes(32),
          "header: the first set names one before it")
-    return s
 
 
 def write_header(s):
@@ -400,6 +404,7 @@ def encode_sections(s):
 def decode_head(signed):
     """Header and TIME: what can be read without the schema."""
     s = read_header(signed)
+    check_header(s)
     at, s.raw_sections = container.scan(signed, HEADER, {1, 2, 3})
     need(at == len(signed), "bytes behind the end of the signed bytes")
     need(1 in s.raw_sections and 2 in s.raw_sections, "TIME or OPS missing")

@@ -7,7 +7,8 @@ KEY is the private key with which DEVICE, which has sent a set before, signs.
 OUT becomes a bundle for the hub: a request and COUNT sets that go on from the
 device's chain in that ledger.  Their operations are drawn at random, wrong
 ones among them; some sets name heads that never were, newer schemas, numbers
-that are taken, and some are bent before they are deflated and signed.
+that are taken or none, and some are bent before they are deflated and signed,
+or have sections that no encoder writes.
 
 The encodings are the decoder's own; libsodium signs and seals.
 """
@@ -230,12 +231,17 @@ class Forger:
             s.base = draw.choice(((s.base[0] + 1, size, s.base[2]),
                                   (s.base[0], size + 99, s.base[2]),
                                   (s.base[0], size, bytes(32))))
-        s.fork = len(self.sealed) > 1 and self.odds(.05)
-        if s.fork:
+        if self.odds(.03):
+            s.clock = draw.choice((1 << 47, 1 << 63, (1 << 64) - 1))
+        s.fork = len(self.sealed) > 1 and self.odds(.1)
+        if not s.fork:
+            s.seq, s.prev = self.seq + 1, self.prev
+        elif self.odds(.5):
             seq, s.prev = draw.choice(self.sealed[:-1])
             s.seq = seq + 1
-        else:
-            s.seq, s.prev = self.seq + 1, self.prev
+        else:       # numbers and hashes that no chain has, and none waits for
+            s.seq, s.prev = draw.choice(((0, self.prev), (1, self.prev),
+                                         (0, bytes(32)), (9, bytes(32))))
 
     def boots(self, s, n):
         draw = self.draw
@@ -275,6 +281,18 @@ class Forger:
             b[at:at] = draw.randbytes(1)
         sections[kind] = bytes(b)
 
+    def frame(self, sections):
+        """What stands behind the header: mostly as an encoder writes it."""
+        dictionary = self.state.schema().dictionary
+        out = [section(kind, raw, dictionary if kind == 2 else b"")
+               for kind, raw in sorted(sections.items())]
+        if self.odds(.05):
+            out = self.draw.choice((
+                out[:1], out[::-1], out + out[:1], out[:1] + out, [],
+                out + [b"\x09\1\1a"], [b"\1\0\0"] + out,
+                out + [b"\7\1\3abc"], [b"\1\xff\xff\xff\xff\x0f\1a"]))
+        return b"".join(out) + b"\0"
+
     def set(self, key):
         s, schema = changeset.Set(), self.state.schema()
         self.header(s)
@@ -283,11 +301,7 @@ class Forger:
         sections = changeset.encode_sections(s)
         if not personal and self.odds(.2):
             self.bend(sections)
-        signed = changeset.write_header(s)
-        for kind, raw in sorted(sections.items()):
-            signed += section(kind, raw,
-                              schema.dictionary if kind == 2 else b"")
-        signed += b"\0"
+        signed = changeset.write_header(s) + self.frame(sections)
         if not s.fork:
             self.seq, self.prev = s.seq, hashlib.sha256(signed).digest()
             self.sealed.append((self.seq, self.prev))

@@ -9,7 +9,7 @@ from functools import lru_cache
 from merge import State
 from wire import Bad, need
 
-LINE = re.compile(r"([1-9]\d*) (0|[1-9]\d*) ([1-9]\d*) ([0-9a-f]{64}) "
+LINE = re.compile(r"([1-9]\d*) (0|[1-9]\d*) (0|[1-9]\d*) ([0-9a-f]{64}) "
                   r"(0|[1-9]\d*) (-|-?\d+(?:,-?\d+)*) (0|[1-9]\d*) (\S+.*)")
 MESSAGE = re.compile(r"batch (\d+)\.\.(\d+)\n\n"
                      r"Tree-Head: (\d+) (\d+) ([0-9a-f]{64})\n")
