@@ -144,6 +144,27 @@ decode(struct gb_journal *j, struct gb_span signed_bytes,
     return e;
 }
 
+enum gb_err
+gb_journal_open_set(struct gb_journal *j, uint32_t seq, struct gb_arena *arena,
+                    struct gb_set *out, struct gb_line *line, bool *there,
+                    struct gb_fail *fail)
+{
+    sqlite3_stmt *s;
+    *out = (struct gb_set){0};
+    *line = (struct gb_line){0};
+    enum gb_err e = gb_db_preparef(
+        j->db, &s, fail,
+        "SELECT signed, personal, line FROM _set WHERE seq = %u", seq);
+    if (!e)
+        e = gb_db_step(s, there, fail);
+    if (!e && *there && gb_db_blob(s, 2).len)
+        e = gb_line_read(gb_db_blob(s, 2), arena, line, fail);
+    if (!e && *there)
+        e = decode(j, gb_db_blob(s, 0), gb_db_blob(s, 1), out, fail);
+    sqlite3_finalize(s);
+    return e;
+}
+
 /* The set of a receipt, decoded, with its effective stamps. */
 static enum gb_err
 open_set(struct accepting *a, struct gb_fail *fail)

@@ -5,6 +5,8 @@
 #include "clock.h"
 #include "id.h"
 #include "journal.h"
+#include "line.h"
+#include "set.h"
 
 /*
  * The journal's own tables.
@@ -137,6 +139,19 @@ enum gb_err gb_journal_head(struct gb_journal *j, const char *key,
                             struct gb_head *out, struct gb_fail *fail);
 enum gb_err gb_journal_put_head(struct gb_journal *j, const char *key,
                                 const struct gb_head *h, struct gb_fail *fail);
+
+/* Encode, sign and keep a set whose operations and times are there, as the last
+ * of the chain (journal_seal.c). */
+enum gb_err gb_journal_store(struct gb_journal *j,
+                             const struct gb_sign_key *key,
+                             const struct gb_set *set, struct gb_fail *fail);
+/* An own set out of the journal, with its personal values; its receipt is in
+ * the arena, with position 0 as long as there is none.  *there false: it is
+ * not kept any more.  The caller releases the set (journal_accept.c). */
+enum gb_err gb_journal_open_set(struct gb_journal *j, uint32_t seq,
+                                struct gb_arena *arena, struct gb_set *out,
+                                struct gb_line *line, bool *there,
+                                struct gb_fail *fail);
 
 /* capture.c: the SQL functions of the triggers, and the hooks. */
 enum gb_err gb_capture_register(struct gb_journal *j, struct gb_fail *fail);

@@ -313,10 +313,9 @@ store_set(struct gb_journal *j, const struct gb_set *set,
     return e ? e : gb_journal_put_value(j, "sha", &v, fail);
 }
 
-/* Encode, sign and keep a set whose operations and times are there. */
-static enum gb_err
-finish_set(struct gb_journal *j, const struct gb_sign_key *key,
-           struct gb_set *set, struct gb_fail *fail)
+enum gb_err
+gb_journal_store(struct gb_journal *j, const struct gb_sign_key *key,
+                 const struct gb_set *set, struct gb_fail *fail)
 {
     struct gb_buf bytes, personal;
     gb_buf_init(&bytes, GB_SET_MAX);
@@ -433,7 +432,7 @@ gb_journal_seal(struct gb_journal *j, const struct gb_sign_key *key, int *made,
             e = add_times(j, &set, fail);
         if (!e) {
             set.clock_ms = clock_now(j, &set);
-            e = finish_set(j, key, &set, fail);
+            e = gb_journal_store(j, key, &set, fail);
         }
         at += (size_t)set.nops;
         gb_set_release(&set);

@@ -169,3 +169,17 @@ gb_op_bound(const struct gb_op *op)
                  gb_column_bound(&op->values[i].from) + 1;
     return bound;
 }
+
+struct gb_origin
+gb_set_origin(const struct gb_set *set, int index)
+{
+    const struct gb_op *op = &set->ops[index];
+    const struct gb_boot *b = &set->boots[op->boot];
+    if (set->origins)
+        return set->origins[index];
+    struct gb_origin o = {.device = set->device,
+                          .mono_ms = b->mono_ms + op->time_ms - b->wall_ms,
+                          .stamp = op->stamp};
+    memcpy(o.boot, b->id, sizeof o.boot);
+    return o;
+}

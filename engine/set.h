@@ -81,6 +81,10 @@ void gb_op_personal(const struct gb_op *op, const struct gb_table *t,
 enum gb_err gb_op_reveal(struct gb_op *op, const struct gb_table *t,
                          struct gb_span payload, struct gb_fail *fail);
 
+/* Where an operation was made first: by this set's device, unless the set was
+ * captured again (MERGE.md M25). */
+struct gb_origin gb_set_origin(const struct gb_set *set, int index);
+
 /* An upper bound for the bytes that one operation adds to the body; capture
  * refuses a transaction whose bounds add up to more than GB_BODY_MAX. */
 size_t gb_op_bound(const struct gb_op *op);

@@ -128,21 +128,6 @@ gb_state_continue(struct gb_state *st, const struct gb_incoming *in,
 
 /* --------------------------------------------------------------- repeat -- */
 
-/* Where an operation was made first: here, unless its set says otherwise. */
-static struct gb_origin
-origin_of(const struct gb_set *set, int index)
-{
-    const struct gb_op *op = &set->ops[index];
-    const struct gb_boot *b = &set->boots[op->boot];
-    if (set->origins)
-        return set->origins[index];
-    struct gb_origin o = {.device = set->device,
-                          .mono_ms = b->mono_ms + op->time_ms - b->wall_ms,
-                          .stamp = op->stamp};
-    memcpy(o.boot, b->id, sizeof o.boot);
-    return o;
-}
-
 static bool
 same_origin(const struct gb_origin *a, const struct gb_origin *b)
 {
@@ -196,7 +181,7 @@ look_into(struct gb_state *st, const struct older *o,
 {
     enum gb_err e = GB_OK;
     for (int i = 0; i < o->set.nops && !e && !*yes; i++) {
-        struct gb_origin is = origin_of(&o->set, i);
+        struct gb_origin is = gb_set_origin(&o->set, i);
         if (same_origin(&is, want))
             e = took_effect(st, o->set.device, o->stamps[i], yes, fail);
     }
@@ -234,7 +219,7 @@ gb_state_repeats(struct gb_state *st, const struct gb_set *set, int index,
     *yes = false;
     if (!st->origins && !set->origins)
         return GB_OK;
-    struct gb_origin o = origin_of(set, index);
+    struct gb_origin o = gb_set_origin(set, index);
     enum gb_err e = known_again(st, &o, yes, fail);
     return e || *yes || !set->origins ? e : known_first(st, &o, yes, fail);
 }

@@ -29,6 +29,9 @@
     X(GET_LEVEL,                                                               \
       "SELECT level FROM _level WHERE actor = ? AND id = ? AND pos <= ? "      \
       "ORDER BY pos DESC LIMIT 1")                                             \
+    X(FIRST_LEVEL,                                                             \
+      "SELECT level FROM _level WHERE actor = ? AND id = ? AND pos > ? "       \
+      "ORDER BY pos LIMIT 1")                                                  \
     X(PUT_LEVEL, "REPLACE INTO _level(actor, id, pos, level) VALUES(?,?,?,?)") \
     X(PUT_WAIT,                                                                \
       "INSERT INTO _wait(device, stamp, seq, idx, pos, code, kind, tbl, id, "  \

@@ -94,18 +94,33 @@ gb_state_device(struct gb_state *st, int number, struct gb_device *out,
     return e;
 }
 
+/* Run one of the two statements for a level. */
+static enum gb_err
+ask_level(struct gb_state *st, enum gb_state_sql which, bool actor, int64_t id,
+          uint64_t size, int *level, bool *found, struct gb_fail *fail)
+{
+    sqlite3_stmt *s = gb_state_sql(st, which);
+    sqlite3_bind_int(s, 1, actor);
+    sqlite3_bind_int64(s, 2, id);
+    sqlite3_bind_int64(s, 3, (int64_t)size);
+    enum gb_err e = gb_db_step(s, found, fail);
+    *level = !e && *found ? sqlite3_column_int(s, 0) : 0;
+    sqlite3_reset(s);
+    return e;
+}
+
 enum gb_err
 gb_state_level(struct gb_state *st, bool actor, int64_t id, uint64_t size,
                int *level, struct gb_fail *fail)
 {
-    bool row;
-    sqlite3_stmt *s = gb_state_sql(st, GB_SQL_GET_LEVEL);
-    sqlite3_bind_int(s, 1, actor);
-    sqlite3_bind_int64(s, 2, id);
-    sqlite3_bind_int64(s, 3, (int64_t)size);
-    enum gb_err e = gb_db_step(s, &row, fail);
-    *level = !e && row ? sqlite3_column_int(s, 0) : 0;
-    sqlite3_reset(s);
+    bool found;
+    enum gb_err e =
+        ask_level(st, GB_SQL_GET_LEVEL, actor, id, size, level, &found, fail);
+    /* a number's work may be older than the number: captured again, it has the
+     * base that it had (MERGE.md M19) */
+    if (!e && !found && !actor)
+        e = ask_level(st, GB_SQL_FIRST_LEVEL, actor, id, size, level, &found,
+                      fail);
     return e;
 }
 

@@ -60,6 +60,7 @@ struct office {
 struct handheld {
     struct office *w;
     int number;
+    int boots; /* tells this boot from those of other handhelds */
     struct gb_sign_key sign, receive;
     uint8_t secret[32];
     struct gb_journal *j;
@@ -135,7 +136,7 @@ now(void *context, struct gb_now *out)
     const struct handheld *h = context;
     out->wall_ms = h->w->time_ms;
     out->mono_ms = h->w->time_ms - 1000;
-    memset(out->boot, h->number, sizeof out->boot);
+    memset(out->boot, h->number + h->boots, sizeof out->boot);
 }
 
 static enum gb_err
