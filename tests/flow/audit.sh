@@ -55,6 +55,34 @@ git clone -q --bare --no-local "$ledger" "$T/clone.git"
 gengbu-audit "$T/clone.git" --key "$key" --head "$head" >"$T/audit.out"
 same "$(tail -n 1 "$T/audit.out")" OK "the verdict on a clone"
 
+# A clone with a work tree is as good, whichever folder of it is named.
+git clone -q --no-local "$ledger" "$T/tree"
+for path in "$T/tree" "$T/tree/" "$T/tree/.git"; do
+    gengbu-audit "$path" --key "$key" --head "$head" >"$T/audit.out"
+    same "$(tail -n 1 "$T/audit.out")" OK "the verdict on $path"
+done
+
+# --------------------------------------------------- no ledger, or not all
+
+# unchecked WORDS PATH: an audit that cannot begin, in one line with the words
+unchecked()
+{
+    refused 1 "^gengbu-audit: $2: NOT CHECKED: $2: $1" gengbu-audit "$2"
+}
+git clone -q --depth 1 "file://$ledger" "$T/shallow"
+git clone -q --shared "$ledger" "$T/shared"
+git -C "$T/tree" worktree add -q "$T/linked" -b linked
+mkdir "$T/empty" "$T/odd" "$T/odd/.git"
+echo x >"$T/file"
+unchecked "is not there" "$T/none"
+unchecked "is no git repository: name .*--bare" "$T/empty"
+unchecked "is no git repository" "$T/odd"
+unchecked "is no git repository" "$T/file"
+unchecked "is no git repository" "$T/linked"
+unchecked "is a hub's folder: name $hub/ledger.git" "$hub"
+unchecked "has not all of the history: .*--depth" "$T/shallow"
+unchecked "borrows objects .*--shared" "$T/shared"
+
 # ---------------------------------------------------------------- wrong
 
 git -C "$T/clone.git" update-ref refs/heads/main main~1
@@ -91,7 +119,6 @@ with open(sys.argv[1], 'r+b') as f:
 PY
 wrong WRONG "$T/bent.git"
 
-wrong "NOT CHECKED" "$T/no-such-folder"
 refused 2 "SIZE:ROOT" gengbu-audit "$ledger" --head 7
 refused 2 "fingerprint" gengbu-audit "$ledger" --key abc
 refused 2 "nothing is named" gengbu-audit
