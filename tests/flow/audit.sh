@@ -143,7 +143,16 @@ refused 1 "and not by 2@" gengbu-audit verify "$T/set.gbcs" \
 refused 1 "no longer valid\|not valid yet" gengbu-audit verify "$T/set.gbcs" \
     --signers "$T/signers" --time 19700102000000Z
 refused 2 "signers" gengbu-audit verify "$T/set.gbcs"
-printf x >>"$T/set.gbcs"
-refused 1 "does not verify" gengbu-audit verify "$T/set.gbcs" \
-    --signers "$T/signers"
+# what a command says of damage: one line that names the file
+cp "$T/set.gbcs" "$T/set.gbcs.sig" "$T/signers" "$T/empty"
+for damage in 'printf x >>set.gbcs' ': >set.gbcs' 'rm set.gbcs' \
+    'printf x >>set.gbcs.sig' ': >set.gbcs.sig' 'rm set.gbcs.sig' \
+    ': >signers' 'rm signers' 'echo x >>signers'; do
+    cp -r "$T/empty" "$T/damaged"
+    (cd "$T/damaged" && eval "$damage")
+    refused 1 "^gengbu-audit: $T/damaged/\(set.gbcs\|signers\)" \
+        gengbu-audit verify "$T/damaged/set.gbcs" \
+        --signers "$T/damaged/signers"
+    rm -rf "$T/damaged"
+done
 [ "$position" -ge 5 ] || fail "position $position"
