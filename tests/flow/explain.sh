@@ -53,7 +53,7 @@ head_of()
 
 gengbu record "$T/1" thing sev=low note=甲 times=1 word=a phone=138 >/dev/null
 round
-gengbu set "$T/1" thing 1-1 sev=mid note=乙 times+=2 word=b >/dev/null
+gengbu set "$T/1" thing 1-1 sev=mid "note=乙$(printf '\033')" times+=2 word=b >/dev/null
 gengbu set "$T/2" thing 1-1 sev=high note=丙 times+=4 word=c >/dev/null
 cp -R "$T/1" "$T/copy"
 round
@@ -104,6 +104,17 @@ while read -r file sha position device seq; do
         "$(printf '%09d-%d-%d.gbcs' "$position" "$device" "$seq")" "its name"
     gengbu-audit verify "$T/x.gbcs" --signers "$T/signers" >/dev/null
 done <"$T/sets"
+
+# ---------------------------------------------------------------- a resolution
+
+gengbu-hub resolve "$hub" thing:1-1:note --keep 1 --actor 0-1 --reason 看过 \
+    >"$T/out"
+same "$(cat "$T/out")" "note is 乙? now, in place of 2 values" "a resolution"
+explain note
+says "thing 1-1 note = 乙?; rule review; 4 writes"
+says "  4  乙?, because 看过"
+says "     resolve, operation 1 of set 0-[0-9]* (entry [0-9]*, sha256 [0-9a-f]*)"
+says "     overwritten, by 4"
 
 # -------------------------------------------------------- a cell never written
 
