@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "engine/id.h"
+#include "engine/term.h"
 #include "fields.h"
 #include "verbs.h"
 
@@ -48,6 +49,8 @@ gb_verb_init(const struct gb_args *args)
     const char *path = gb_args_value(args, "ticket");
     const char *folder = gb_args_word(args, 0);
     enum gb_err e = GB_OK;
+    struct gb_buf site;
+    gb_buf_init(&site, GB_TEXT_MAX);
     if (!path)
         e = gb_fail_set(&fail, GB_E_USAGE,
                         "--ticket FILE is wanted: `gengbu-hub enrol` makes "
@@ -58,16 +61,21 @@ gb_verb_init(const struct gb_args *args)
         e = set_url(args, &ticket.enrolment, &fail);
     if (!e)
         e = gb_folder_create(folder, &ticket, &fail);
+    gb_term_clean(&site, gb_span_text(ticket.enrolment.site.name));
     if (!e)
-        printf("%s: device %d of %s%s\n", folder, ticket.enrolment.device,
-               ticket.enrolment.site.name,
+        e = gb_buf_check(&site, "the site's name", &fail);
+    if (!e)
+        printf("%s: device %d of %.*s%s\n", folder, ticket.enrolment.device,
+               (int)site.len, site.len ? (const char *)site.ptr : "",
                ticket.ndeltas ? ", ready"
                               : "; sync once to get its tables and staff");
+    gb_buf_release(&site);
     gb_ticket_release(&ticket);
     return e ? gb_cmd_fail(args, &fail) : 0;
 }
 
-/* Append the first text of the record, which is a name in all that act. */
+/* Append the first text of the record, which is a name in all that act, for a
+ * terminal. */
 static enum gb_err
 name_of(struct gb_journal *j, int64_t id, struct gb_buf *out,
         struct gb_fail *fail)
@@ -85,7 +93,8 @@ name_of(struct gb_journal *j, int64_t id, struct gb_buf *out,
         c++;
     if (!e && found && c < t->ncolumns) {
         struct gb_value v = gb_cell_value(&t->columns[c], &r.cells[c]);
-        gb_value_print(out, &v);
+        if (v.type == GB_TEXT)
+            gb_term_clean(out, v.as.s);
     }
     gb_arena_release(&arena);
     return e;

@@ -175,8 +175,37 @@ gb_verb_export(const struct gb_args *args)
 struct importing {
     const struct gb_args *args;
     struct gb_folder f;
-    int files, applied, failed;
+    int files, failed;
+    bool is_json;
+    struct gb_buf out; /* the document */
+    struct gb_json_writer json;
 };
+
+static void
+print_import(const char *path, const struct gb_stick_import *in)
+{
+    if (in->applied)
+        printf("%s: %lld records, %lld of the change sets sent before are "
+               "accepted\n",
+               path, (long long)in->counts.records,
+               (long long)in->counts.accepted_sets);
+    else
+        printf("%s: nothing new\n", path);
+}
+
+static void
+json_import(struct gb_json_writer *w, const char *path,
+            const struct gb_stick_import *in, const struct gb_fail *fail)
+{
+    gb_json_begin_object(w);
+    gb_json_pair_text(w, "file", path);
+    gb_json_pair_bool(w, "applied", in->applied);
+    gb_json_pair_int(w, "records", in->counts.records);
+    gb_json_pair_int(w, "sets_accepted", in->counts.accepted_sets);
+    gb_json_pair_int(w, "taken_back", in->counts.quarantined);
+    gb_json_pair_text(w, "error", fail->code ? fail->text : NULL);
+    gb_json_end_object(w);
+}
 
 /* One file; a failure is reported and the next one goes on.  In a folder,
  * files for others are no failure: a stick serves a whole office. */
@@ -189,19 +218,13 @@ import_file(struct importing *im, const char *path, bool in_folder)
     if (e == GB_E_SITE && in_folder)
         return;
     im->files++;
-    if (e) {
-        im->failed++;
+    im->failed += e != GB_OK;
+    if (im->is_json)
+        json_import(&im->json, path, &in, &fail);
+    else if (!e)
+        print_import(path, &in);
+    if (e)
         gb_report(gb_args_program(im->args)->name, &fail);
-        return;
-    }
-    im->applied += in.applied;
-    if (in.applied)
-        printf("%s: %lld records, %lld of the change sets sent before are "
-               "accepted\n",
-               path, (long long)in.counts.records,
-               (long long)in.counts.accepted_sets);
-    else
-        printf("%s: nothing new\n", path);
 }
 
 static bool
@@ -228,33 +251,50 @@ import_folder(struct importing *im, const char *path, struct gb_fail *fail)
     return e;
 }
 
+static enum gb_err
+import_all(struct importing *im, struct gb_fail *fail)
+{
+    struct stat st;
+    enum gb_err e = GB_OK;
+    for (int i = 1; i < gb_args_count(im->args) && !e; i++) {
+        const char *path = gb_args_word(im->args, i);
+        if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+            e = import_folder(im, path, fail);
+        else
+            import_file(im, path, false);
+    }
+    if (!e && !im->files)
+        e = gb_fail_set(fail, GB_E_MISSING,
+                        "there is no file for this device: `gengbu-hub "
+                        "export` writes one");
+    return e;
+}
+
 int
 gb_verb_import(const struct gb_args *args)
 {
     struct gb_fail fail = {0};
-    struct importing im = {.args = args};
-    struct stat st;
+    struct importing im = {.args = args, .is_json = gb_args_flag(args, "json")};
     int64_t taken = 0;
+    gb_buf_init(&im.out, GB_VERB_OUT_MAX);
+    im.json = gb_json_writer(&im.out, true);
+    gb_json_begin_array(&im.json);
     enum gb_err e =
         gb_verb_open(args, &im.f, "gengbu import", GB_FOLDER_READ, &fail);
     if (!e)
         e = taken_count(&im.f, &taken, &fail);
-    for (int i = 1; i < gb_args_count(args) && !e; i++) {
-        const char *path = gb_args_word(args, i);
-        if (stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-            e = import_folder(&im, path, &fail);
-        else
-            import_file(&im, path, false);
-    }
-    if (!e && !im.files)
-        e = gb_fail_set(&fail, GB_E_MISSING,
-                        "there is no file for this device: `gengbu-hub "
-                        "export` writes one");
+    if (!e)
+        e = import_all(&im, &fail);
     if (!e)
         e = gb_folder_reopen(&im.f, GB_FOLDER_READ, &fail);
-    if (!e)
+    if (!e && !im.is_json)
         e = taken_since(&im.f, taken, &fail);
     gb_folder_close(&im.f);
+    gb_json_end_array(&im.json);
+    gb_buf_text(&im.out, "\n");
+    if (!e && im.is_json)
+        e = gb_verb_flush(&im.out, &fail);
+    gb_buf_release(&im.out);
     if (e)
         return gb_cmd_fail(args, &fail);
     return im.failed ? 1 : 0;

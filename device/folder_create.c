@@ -181,7 +181,7 @@ gb_folder_create(const char *path, const struct gb_ticket *ticket,
     if (!e)
         e = check_free(path, fail);
     if (!e)
-        e = gb_file_folder(path, 0755, fail);
+        e = gb_file_folder(path, 0700, fail);
     if (!e)
         e = gb_folder_name(name, path, GB_FOLDER_LOCK, fail);
     if (!e)

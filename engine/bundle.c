@@ -92,7 +92,9 @@ read_header(struct gb_bundle_in *in, struct gb_fail *fail)
     struct gb_reader r = gb_reader_of(gb_buf_view(&in->held));
     struct gb_span start = gb_read_bytes(&r, sizeof magic);
     if (!gb_span_equal(start, GB_SPAN(magic, sizeof magic)))
-        return gb_fail_set(fail, GB_E_FORMAT, "this is not a bundle");
+        return gb_fail_set(fail, GB_E_FORMAT,
+                           "this is not a bundle: `gengbu export` and "
+                           "`gengbu-hub export` write them");
     unsigned version = gb_read_u8(&r), to = gb_read_u8(&r);
     if (version != VERSION)
         return gb_fail_set(fail, GB_E_VERSION,
@@ -105,8 +107,8 @@ read_header(struct gb_bundle_in *in, struct gb_fail *fail)
            sizeof bundle.site);
     if (to > GB_TO_DEVICE || bundle.device < 1 || bundle.device > GB_DEVICE_MAX)
         return gb_fail_set(fail, GB_E_FORMAT,
-                           "the bundle's header is damaged: direction %u, "
-                           "device %d",
+                           "the bundle's header is damaged (direction %u, "
+                           "device %d): send or copy it again",
                            to, bundle.device);
     in->started = true;
     return in->on.header(in->on.arg, &bundle, fail);
@@ -120,7 +122,8 @@ read_end(struct gb_bundle_in *in, struct gb_reader *r, struct gb_fail *fail)
     if (count != in->frames)
         return gb_fail_set(fail, GB_E_FORMAT,
                            "the bundle ends after %" PRIu32
-                           " frames and counts %" PRIu32,
+                           " frames and counts %" PRIu32
+                           ": send or copy it again",
                            in->frames, count);
     in->ended = true;
     return GB_OK;
@@ -154,7 +157,8 @@ check_frame(const struct gb_bundle_in *in, unsigned type, uint32_t length,
         return GB_OK;
     return gb_fail_set(fail, GB_E_FORMAT,
                        "the bundle is damaged after %" PRIu32
-                       " frames: type %u, %" PRIu32 " bytes",
+                       " frames (type %u, %" PRIu32
+                       " bytes): send or copy it again",
                        in->frames, type, length);
 }
 
@@ -201,8 +205,10 @@ feed(struct gb_bundle_in *in, struct gb_span s, struct gb_fail *fail)
 {
     while (s.len) {
         if (in->ended)
-            return gb_fail_set(fail, GB_E_FORMAT,
-                               "bytes stand behind the bundle's end");
+            return gb_fail_set(
+                fail, GB_E_FORMAT,
+                "bytes stand behind the bundle's end: send or copy "
+                "it again");
         size_t want, have = in->held.len;
         enum gb_err err = wanted(in, &want, fail);
         if (err)
@@ -213,7 +219,9 @@ feed(struct gb_bundle_in *in, struct gb_span s, struct gb_fail *fail)
             return err;
         s = GB_SPAN(s.ptr + n, s.len - n);
         if (foreign(in))
-            return gb_fail_set(fail, GB_E_FORMAT, "this is not a bundle");
+            return gb_fail_set(fail, GB_E_FORMAT,
+                               "this is not a bundle: `gengbu export` and "
+                               "`gengbu-hub export` write them");
         if ((err = wanted(in, &want, fail)))
             return err;
         if (in->held.len == want && (err = step(in, fail)))

@@ -2,8 +2,10 @@
 #include "db.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #define BUSY_MS 10000
 
@@ -135,11 +137,25 @@ open_with(const char *path, int flags, sqlite3 **out, struct gb_fail *fail)
     return GB_OK;
 }
 
+/* SQLite would make a file that everybody may read; its write-ahead log and
+ * shared memory get the mode of the file.  A failure is SQLite's to report. */
+static void
+make_private(const char *path)
+{
+    if (!strcmp(path, ":memory:"))
+        return;
+    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd >= 0)
+        close(fd);
+}
+
 enum gb_err
 gb_db_open(const char *path, bool create, enum gb_db_sync sync, sqlite3 **out,
            struct gb_fail *fail)
 {
     int flags = SQLITE_OPEN_READWRITE | (create ? SQLITE_OPEN_CREATE : 0);
+    if (create)
+        make_private(path);
     enum gb_err err = open_with(path, flags, out, fail);
     if (err)
         return err;

@@ -14,9 +14,9 @@
 
 enum gb_db_sync { GB_DB_NORMAL, GB_DB_FULL };
 
-/* Open (and create if `create`) a database in WAL mode with foreign keys off,
- * trusted_schema as SQLite has it, busy timeout 10 s.  Not a database, no
- * permission, read-only, full disk: one clear line. */
+/* Open (and create if `create`, mode 0600) a database in WAL mode with foreign
+ * keys off, trusted_schema as SQLite has it, busy timeout 10 s.  Not a
+ * database, no permission, read-only, full disk: one clear line. */
 enum gb_err gb_db_open(const char *path, bool create, enum gb_db_sync sync,
                        sqlite3 **out, struct gb_fail *fail);
 enum gb_err gb_db_open_readonly(const char *path, sqlite3 **out,

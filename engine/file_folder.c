@@ -196,7 +196,7 @@ gb_lock_take(struct gb_lock *lock, const char *path, const char *holder,
              int wait_ms, struct gb_fail *fail)
 {
     lock->fd = -1;
-    int fd = gb_file_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0644);
+    int fd = gb_file_open(path, O_RDWR | O_CREAT | O_NOFOLLOW, 0600);
     if (fd < 0)
         return gb_file_fail(fail, errno, path, "locked");
     int waited = 0, number;

@@ -32,7 +32,8 @@ gb_unseal(struct gb_buf *out, const struct gb_box_key *receiver,
 {
     if (sealed.len < GB_SEAL_OVERHEAD)
         return gb_fail_set(fail, GB_E_SIGNATURE,
-                           "too short for a sealed container");
+                           "too short for a sealed container: send or copy it "
+                           "again");
     size_t n = sealed.len - GB_SEAL_OVERHEAD;
     uint8_t *to = gb_buf_grow(out, n);
     if (!to)
@@ -42,7 +43,8 @@ gb_unseal(struct gb_buf *out, const struct gb_box_key *receiver,
         gb_wipe(to, n);
         out->len -= n;
         return gb_fail_set(fail, GB_E_SIGNATURE,
-                           "not sealed to this key, or altered on the way");
+                           "not sealed to this key, or altered on the way: "
+                           "send or copy it again");
     }
     return GB_OK;
 }

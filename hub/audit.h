@@ -31,7 +31,7 @@
 /* ---------------------------------------------------------- whole check -- */
 
 struct gb_audit_plan {
-    const char *ledger;         /* path of the repository */
+    const char *ledger;         /* path of the repository, bare or not */
     const char *key;            /* fingerprint of the first ledger key, as
                                    `ssh-keygen -lf` prints it; NULL: unknown */
     const struct gb_head *head; /* size and root remembered; NULL: none */

@@ -3,6 +3,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "engine/json.h"
 #include "engine/term.h"
 #include "hub/answer.h"
 #include "hub/cmd.h"
@@ -12,12 +13,16 @@
 #define EXTENSION ".gbx"
 
 struct importing {
+    const struct gb_args *args;
     struct gb_office *office;
     struct gb_state *reader;
     struct gb_progress progress;
     uint64_t done;
     bool failed; /* some bundle was */
     unsigned bundles;
+    bool is_json;
+    struct gb_buf out; /* the document */
+    struct gb_json_writer json;
 };
 
 /* ---------------------------------------------------------------- import -- */
@@ -36,22 +41,56 @@ feed(void *arg, struct gb_span bytes, struct gb_fail *fail)
     return gb_ingest_feed(f->ingest, bytes, fail);
 }
 
-/* What became of one bundle, for people. */
+/* What is wrong with a bundle, in a line that begins with its name; false when
+ * nothing is. */
+static bool
+judge(const char *path, const struct gb_ingest *g, struct gb_fail *fail)
+{
+    if (!fail->code && g->refused)
+        gb_fail_set(fail, g->why.code,
+                    "%u of its sets refused: %s: `gengbu-hub quarantine` shows "
+                    "what was kept",
+                    g->refused, g->why.text);
+    if (fail->code && strncmp(fail->text, path, strlen(path)))
+        gb_fail_wrap(fail, "%s", path);
+    return fail->code;
+}
+
+static void
+write_bundle_report(struct importing *w, const char *path,
+                    const struct gb_ingest *g, const struct gb_fail *fail)
+{
+    struct gb_json_writer *j = &w->json;
+    gb_json_begin_object(j);
+    gb_json_pair_text(j, "file", path);
+    gb_json_key(j, "device");
+    if (g->asked)
+        gb_json_put_int(j, g->request.device);
+    else
+        gb_json_put_null(j);
+    gb_json_pair_int(j, "new", g->taken);
+    gb_json_pair_int(j, "known", g->known);
+    gb_json_pair_int(j, "waiting", g->waiting);
+    gb_json_pair_int(j, "refused", g->refused);
+    gb_json_pair_text(j, "error", fail->code ? fail->text : NULL);
+    gb_json_end_object(j);
+}
+
+/* What became of one bundle: what was taken of it, and what is wrong. */
 static void
 tell(struct importing *w, const char *path, const struct gb_ingest *g,
-     const struct gb_fail *fail)
+     struct gb_fail *fail)
 {
-    printf("%s: ", path);
-    if (g->asked)
-        printf("device %d: %u new, %u known, %u waiting, %u refused",
-               g->request.device, g->taken, g->known, g->waiting, g->refused);
-    if (g->asked && g->why.code)
-        printf(" (%s)", g->why.text);
-    if (fail->code)
-        printf("%s%s: %s", g->asked ? "; " : "", gb_err_name(fail->code),
-               fail->text);
-    printf("\n");
-    w->failed |= fail->code || g->refused;
+    bool bad = judge(path, g, fail);
+    w->failed |= bad;
+    if (w->is_json)
+        write_bundle_report(w, path, g, fail);
+    else if (g->asked)
+        printf("%s: device %d: %u new, %u known, %u waiting, %u refused\n",
+               path, g->request.device, g->taken, g->known, g->waiting,
+               g->refused);
+    if (bad)
+        gb_report(gb_args_program(w->args)->name, fail);
 }
 
 /* One file.  `named`: the caller named it, so it must be for the hub. */
@@ -126,7 +165,10 @@ int
 gb_cmd_import(const struct gb_args *args)
 {
     struct gb_fail fail = {0};
-    struct importing w = {0};
+    struct importing w = {.args = args, .is_json = gb_args_flag(args, "json")};
+    gb_buf_init(&w.out, (size_t)256 << 20);
+    w.json = gb_json_writer(&w.out, true);
+    gb_json_begin_array(&w.json);
     enum gb_err e = gb_cmd_open(args, "gengbu-hub import", &w.office, &fail);
     if (!e)
         e = import_all(&w, args, &fail);
@@ -135,9 +177,15 @@ gb_cmd_import(const struct gb_args *args)
         e = gb_fail_set(&fail, GB_E_MISSING,
                         "no bundle (*" EXTENSION ") for the hub is there: "
                         "`gengbu export` writes one");
+    gb_json_end_array(&w.json);
+    gb_buf_text(&w.out, "\n");
+    int status = 0;
     if (e)
-        return gb_cmd_fail(args, &fail);
-    return w.failed ? 1 : 0;
+        status = gb_cmd_fail(args, &fail);
+    else if (w.is_json)
+        status = gb_cmd_print(args, &w.out);
+    gb_buf_release(&w.out);
+    return status ? status : w.failed;
 }
 
 /* ---------------------------------------------------------------- export -- */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/id.h"
+#include "engine/term.h"
 #include "hub/cmd.h"
 #include "hub/conflict.h"
 #include "hub/field.h"
@@ -82,6 +83,19 @@ by_device(const void *a, const void *b)
     return (x->stamp > y->stamp) - (x->stamp < y->stamp);
 }
 
+/* What the cell shows now. */
+static void
+tell(const char *column, const struct gb_value *v, int n)
+{
+    struct gb_buf clean;
+    char text[GB_FIELD_TEXT];
+    gb_buf_init(&clean, 4 * GB_FIELD_TEXT);
+    gb_term_clean(&clean, gb_span_text(gb_field_text(text, v)));
+    printf("%s is %.*s now, in place of %d values\n", column, (int)clean.len,
+           clean.len ? (const char *)clean.ptr : "", n);
+    gb_buf_release(&clean);
+}
+
 /* Overwrites exactly the open siblings. */
 static enum gb_err
 resolve_cell(struct resolving *w, const char *reason, struct gb_fail *fail)
@@ -89,7 +103,6 @@ resolve_cell(struct resolving *w, const char *reason, struct gb_fail *fail)
     struct gb_conflict c;
     struct gb_value v = GB_VALUE_NULL;
     const char *expect = gb_args_value(w->args, "expect");
-    char text[GB_FIELD_TEXT];
     if (!gb_conflict_cell(&w->rec, w->table, w->column, &c))
         return gb_fail_set(fail, GB_E_STATE,
                            "%s has no open conflict: nothing to resolve",
@@ -120,9 +133,7 @@ resolve_cell(struct resolving *w, const char *reason, struct gb_fail *fail)
                        .nnames = c.n};
     e = gb_office_own(w->office, &op, 1, w->actor, fail);
     if (!e)
-        printf("%s is %s now, in place of %d values\n",
-               w->rec.table->columns[w->column].name, gb_field_text(text, &v),
-               c.n);
+        tell(w->rec.table->columns[w->column].name, &v, c.n);
     return e;
 }
 

@@ -78,15 +78,17 @@ collect_touched(struct explaining *x, int device, struct gb_fail *fail)
     return e;
 }
 
-/* Sets with operations on the record that wait. */
+/* Sets with operations on the record that wait; and forks, of which hub.db
+ * keeps nothing but that they are there. */
 static enum gb_err
-collect_waiting(struct explaining *x, struct gb_fail *fail)
+collect_without_effect(struct explaining *x, struct gb_fail *fail)
 {
     sqlite3_stmt *s = NULL;
     bool row;
     enum gb_err e = gb_db_preparef(
         gb_state_db(x->st), &s, fail,
-        "SELECT DISTINCT pos FROM _wait WHERE tbl = %Q AND id = %lld",
+        "SELECT pos FROM _wait WHERE tbl = %Q AND id = %lld UNION "
+        "SELECT pos FROM _set WHERE line GLOB '* fork' || char(10)",
         gb_state_schema(x->st)->tables[x->table].name, (long long)x->id);
     while (!e && !(e = gb_db_step(s, &row, fail)) && row)
         e = add_position(x, (uint64_t)sqlite3_column_int64(s, 0), fail);
@@ -105,7 +107,7 @@ static enum gb_err
 collect(struct explaining *x, struct gb_fail *fail)
 {
     const struct gb_rec *r = &x->out->rec;
-    enum gb_err e = collect_waiting(x, fail);
+    enum gb_err e = collect_without_effect(x, fail);
     for (int i = 0; x->out->found && i < r->nseen && !e; i++)
         e = collect_touched(x, r->seen[i].device, fail);
     for (int i = 0; x->out->found && i < r->nvoids && !e; i++)
@@ -186,6 +188,7 @@ describe(const struct gb_past_set *set, const struct gb_op *op, int index,
     struct gb_write w = {.pos = set->line.pos,
                          .device = set->line.device,
                          .seq = set->line.seq,
+                         .received_ms = set->line.received_ms,
                          .index = index,
                          .kind = op->kind,
                          .actor = op->actor,
@@ -374,7 +377,6 @@ finish_fates(struct explaining *x)
         else if (cell->n &&
                  &cell->sib[gb_cell_shown(c, cell)] != sibling(&x->rec, w))
             w->fate = GB_FATE_OPEN;
-        x->out->review |= gb_cell_review(c, cell);
     }
 }
 
@@ -442,6 +444,34 @@ gb_explain(struct gb_past *past, int table, int64_t id, int column,
     if (column >= 0)
         select_column(&x);
     return GB_OK;
+}
+
+struct gb_explained_cell
+gb_explained_cell(const struct gb_explained *x, int column)
+{
+    struct gb_explained_cell out = {0};
+    for (int i = 0; i < x->n; i++)
+        out.writes += x->writes[i].column == column;
+    if (!x->found || column < 0)
+        return out;
+    const struct gb_column *c = &x->rec.table->columns[column];
+    const struct gb_cell *cell = &x->rec.cells[column];
+    out.open = cell->n;
+    out.is = gb_cell_value(c, cell);
+    out.review = gb_cell_review(c, cell);
+    for (int i = 1; i < cell->n; i++)
+        out.conflict |=
+            !gb_value_equal(&cell->sib[i].value, &cell->sib[0].value);
+    return out;
+}
+
+int
+gb_explained_number(const struct gb_explained *x, int write)
+{
+    int n = 1;
+    for (int i = 0; i < write; i++)
+        n += x->writes[i].column == x->writes[write].column;
+    return n;
 }
 
 void

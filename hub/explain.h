@@ -28,15 +28,16 @@ struct gb_write {
     uint64_t pos;
     int device;
     uint32_t seq;
-    uint8_t sha256[32]; /* of the set */
-    int index;          /* of the operation in its set, from 0 */
+    uint8_t sha256[32];  /* of the set */
+    int64_t received_ms; /* the day of its folder */
+    int index;           /* of the operation in its set, from 0 */
     enum gb_kind kind;
     int64_t actor, time_ms; /* as the device had it */
     int64_t stamp;          /* effective; 0: none */
     int level;
     int column;
     struct gb_value value;
-    bool hidden;         /* personal, and erased */
+    bool hidden;         /* personal, and not in personal.db */
     struct gb_span text; /* reason, or ref of an insert */
     enum gb_fate fate;
     enum gb_code code; /* GB_FATE_QUARANTINED */
@@ -47,16 +48,27 @@ struct gb_explained {
     struct gb_write *writes; /* by position and index */
     int n;
     bool found;  /* the record is in the hub's state */
-    bool review; /* some cell of those explained needs a person */
     bool agrees; /* merging anew gave the record that hub.db has */
     struct gb_rec rec;
     struct gb_arena arena;
     int room;
 };
 
+/* What heads the writes of a cell: how it stands now. */
+struct gb_explained_cell {
+    int writes, open;   /* open siblings; 0: never written */
+    bool conflict;      /* they differ; its rule decides, or */
+    bool review;        /* a person must look */
+    struct gb_value is; /* what shows */
+};
+
 /* Explain a record's column, or all (-1).  Release it after a failure, too. */
 enum gb_err gb_explain(struct gb_past *past, int table, int64_t id, int column,
                        struct gb_explained *out, struct gb_fail *fail);
+struct gb_explained_cell gb_explained_cell(const struct gb_explained *x,
+                                           int column);
+/* The number of a write among those of its cell, from 1. */
+int gb_explained_number(const struct gb_explained *x, int write);
 void gb_explained_release(struct gb_explained *x);
 
 #endif

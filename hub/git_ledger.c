@@ -239,18 +239,71 @@ drop_midx(const struct gb_ledger *l, struct gb_fail *fail)
     return GB_OK;
 }
 
+/* Something stands at dir/name. */
+static bool
+stands(const char *dir, const char *name)
+{
+    char path[GB_FILE_PATH_MAX];
+    struct gb_fail ignored = {0};
+    return !gb_git_join(path, dir, name, "", &ignored) && !access(path, F_OK);
+}
+
+/* Why a path is no repository, and what to name instead. */
+static enum gb_err
+not_one(const char *path, struct gb_fail *fail)
+{
+    git_error_clear();
+    if (access(path, F_OK) != 0)
+        return gb_fail_set(fail, GB_E_MISSING, "%s: is not there: %s", path,
+                           strerror(errno));
+    if (stands(path, "ledger.git"))
+        return gb_fail_set(fail, GB_E_MISSING,
+                           "%s: is a hub's folder: name %s/ledger.git", path,
+                           path);
+    return gb_fail_set(fail, GB_E_MISSING,
+                       "%s: is no git repository: name the folder that `git "
+                       "clone --bare` or `git clone` made",
+                       path);
+}
+
+/* What a reader would take for a ledger with holes.  Nobody is accused: the
+ * rest is elsewhere. */
+static enum gb_err
+check_whole(const struct gb_ledger *l, const char *path, struct gb_fail *fail)
+{
+    static const char *const signs[][2] = {
+        {"shallow", "has not all of the history: clone it without --depth, or "
+                    "`git fetch --unshallow`"},
+        {"objects/info/alternates",
+         "borrows objects of another repository, which nobody checks: clone it "
+         "without --shared and --reference"},
+    };
+    for (size_t i = 0; !l->write && i < sizeof signs / sizeof *signs; i++)
+        if (stands(l->root, signs[i][0]))
+            return gb_fail_set(fail, GB_E_MISSING, "%s: %s", path, signs[i][1]);
+    return GB_OK;
+}
+
 static enum gb_err
 open_repository(struct gb_ledger *l, const char *path, struct gb_fail *fail)
 {
-    enum gb_err err = gb_git_join(l->root, path, "", "", fail);
+    /* A reader may have a clone with a work tree. */
+    bool tree = !l->write && stands(path, ".git/");
+    enum gb_err err = gb_git_join(l->root, path, tree ? ".git" : "", "", fail);
     if (!err)
         err = gb_git_join(l->objects, l->root, "objects/", "", fail);
     if (!err)
         err = gb_git_join(l->packs, l->objects, "pack/", "", fail);
     if (err)
         return err;
-    if (git_repository_open_bare(&l->repo, path) < 0)
+    int rc = git_repository_open_bare(&l->repo, l->root);
+    if (rc == GIT_ENOTFOUND)
+        return not_one(path, fail);
+    if (rc < 0)
         return gb_git_fail(fail, GB_E_MISSING, "%s", path);
+    err = check_whole(l, path, fail);
+    if (err)
+        return err;
     if (l->write)
         err = gb_git_recover(l, fail);
     if (!err)

@@ -129,7 +129,9 @@ authenticate(struct gb_ingest *g, struct gb_span container,
     struct gb_container parts;
     enum gb_err e = gb_request_decode(container, &parts, &g->request, fail);
     if (!e && memcmp(g->request.site, g->site, sizeof g->request.site))
-        e = gb_fail_set(fail, GB_E_SITE, "this request is for another site");
+        e = gb_fail_set(fail, GB_E_SITE,
+                        "this request is for another site: take it to "
+                        "that site's hub");
     if (!e && g->request.device != g->bundle.device)
         e = gb_fail_set(fail, GB_E_FORMAT,
                         "the bundle is of device %d, its request of device %d",
@@ -230,7 +232,9 @@ take_header(void *arg, const struct gb_bundle *bundle, struct gb_fail *fail)
                            "there",
                            bundle->device);
     if (memcmp(bundle->site, g->site, sizeof bundle->site))
-        return gb_fail_set(fail, GB_E_SITE, "this bundle is for another site");
+        return gb_fail_set(fail, GB_E_SITE,
+                           "this bundle is for another site: take it to that "
+                           "site's hub");
     return GB_OK;
 }
 
@@ -257,7 +261,8 @@ take_frame(void *arg, enum gb_frame type, struct gb_span sealed,
     if (type == GB_FRAME_SET && g->asked)
         return take_set(g, gb_buf_view(&g->plain), fail);
     return gb_fail_set(fail, GB_E_FORMAT,
-                       "a bundle for the hub holds one request, then sets");
+                       "a bundle for the hub holds one request, then sets: "
+                       "export it again");
 }
 
 void
@@ -303,6 +308,7 @@ gb_ingest_finish(struct gb_ingest *g, struct gb_fail *fail)
     if (committed)
         return gb_fail_set(fail, committed, "%s", why.text);
     if (!e && !g->asked)
-        e = gb_fail_set(fail, GB_E_FORMAT, "a bundle without a request");
+        e = gb_fail_set(fail, GB_E_FORMAT,
+                        "a bundle without a request: export it again");
     return e;
 }

@@ -61,8 +61,10 @@ enum gb_ledger_mode {
 /* Make an empty ledger in a new folder, durably.  GB_E_EXISTS, GB_E_IO. */
 enum gb_err gb_ledger_init(const char *path, struct gb_fail *fail);
 
-/* Open a ledger; *out is NULL unless GB_OK.  GB_E_MISSING: no repository;
- * GB_E_LEDGER: a pack or its index is damaged (the text names the remedy). */
+/* Open a ledger; *out is NULL unless GB_OK.  A reader may name a clone with a
+ * work tree, too.  GB_E_MISSING: no repository, or one without all of its
+ * history; GB_E_LEDGER: a pack or its index is damaged.  The text names the
+ * remedy. */
 enum gb_err gb_ledger_open(struct gb_ledger **out, const char *path,
                            enum gb_ledger_mode mode, struct gb_fail *fail);
 void gb_ledger_close(struct gb_ledger *l); /* discards; NULL is harmless */

@@ -55,6 +55,34 @@ git clone -q --bare --no-local "$ledger" "$T/clone.git"
 gengbu-audit "$T/clone.git" --key "$key" --head "$head" >"$T/audit.out"
 same "$(tail -n 1 "$T/audit.out")" OK "the verdict on a clone"
 
+# A clone with a work tree is as good, whichever folder of it is named.
+git clone -q --no-local "$ledger" "$T/tree"
+for path in "$T/tree" "$T/tree/" "$T/tree/.git"; do
+    gengbu-audit "$path" --key "$key" --head "$head" >"$T/audit.out"
+    same "$(tail -n 1 "$T/audit.out")" OK "the verdict on $path"
+done
+
+# --------------------------------------------------- no ledger, or not all
+
+# unchecked WORDS PATH: an audit that cannot begin, in one line with the words
+unchecked()
+{
+    refused 1 "^gengbu-audit: $2: NOT CHECKED: $2: $1" gengbu-audit "$2"
+}
+git clone -q --depth 1 "file://$ledger" "$T/shallow"
+git clone -q --shared "$ledger" "$T/shared"
+git -C "$T/tree" worktree add -q "$T/linked" -b linked
+mkdir "$T/empty" "$T/odd" "$T/odd/.git"
+echo x >"$T/file"
+unchecked "is not there" "$T/none"
+unchecked "is no git repository: name .*--bare" "$T/empty"
+unchecked "is no git repository" "$T/odd"
+unchecked "is no git repository" "$T/file"
+unchecked "is no git repository" "$T/linked"
+unchecked "is a hub's folder: name $hub/ledger.git" "$hub"
+unchecked "has not all of the history: .*--depth" "$T/shallow"
+unchecked "borrows objects .*--shared" "$T/shared"
+
 # ---------------------------------------------------------------- wrong
 
 git -C "$T/clone.git" update-ref refs/heads/main main~1
@@ -91,7 +119,6 @@ with open(sys.argv[1], 'r+b') as f:
 PY
 wrong WRONG "$T/bent.git"
 
-wrong "NOT CHECKED" "$T/no-such-folder"
 refused 2 "SIZE:ROOT" gengbu-audit "$ledger" --head 7
 refused 2 "fingerprint" gengbu-audit "$ledger" --key abc
 refused 2 "nothing is named" gengbu-audit
@@ -116,7 +143,16 @@ refused 1 "and not by 2@" gengbu-audit verify "$T/set.gbcs" \
 refused 1 "no longer valid\|not valid yet" gengbu-audit verify "$T/set.gbcs" \
     --signers "$T/signers" --time 19700102000000Z
 refused 2 "signers" gengbu-audit verify "$T/set.gbcs"
-printf x >>"$T/set.gbcs"
-refused 1 "does not verify" gengbu-audit verify "$T/set.gbcs" \
-    --signers "$T/signers"
+# what a command says of damage: one line that names the file
+cp "$T/set.gbcs" "$T/set.gbcs.sig" "$T/signers" "$T/empty"
+for damage in 'printf x >>set.gbcs' ': >set.gbcs' 'rm set.gbcs' \
+    'printf x >>set.gbcs.sig' ': >set.gbcs.sig' 'rm set.gbcs.sig' \
+    ': >signers' 'rm signers' 'echo x >>signers'; do
+    cp -r "$T/empty" "$T/damaged"
+    (cd "$T/damaged" && eval "$damage")
+    refused 1 "^gengbu-audit: $T/damaged/\(set.gbcs\|signers\)" \
+        gengbu-audit verify "$T/damaged/set.gbcs" \
+        --signers "$T/damaged/signers"
+    rm -rf "$T/damaged"
+done
 [ "$position" -ge 5 ] || fail "position $position"

@@ -34,8 +34,16 @@ same "$(status "$T/j" device)" 1 "device"
 same "$(status "$T/j" name)" "A3 一号" "name"
 same "$(status "$T/j" hub)" http://192.0.2.1:1 "address"
 same "$(gengbu digest "$T/j")" "$(gengbu-hub digest "$hub")" "digest"
-same "$(stat -c %a "$T/j/keys/sign" "$T/j/keys/receive" "$T/j/keys" | tr '\n' ' ')" \
-    "600 600 700 " "modes"
+private "$T/j" "$T/j/keys" "$T"/j/*.db "$T"/j/keys/*
+# a folder that was there stays as it was, and what is in it is private
+mkdir -m 755 "$T/open"
+gengbu init "$T/open" --ticket "$T/ticket" >"$T/out"
+same "$(stat -c %a "$T/open")" 755 "mode of a folder that was there"
+sqlite3 "$T/open/journal.db" .tables "BEGIN" ".shell ls '$T/open'" >"$T/out"
+grep -q -e -wal "$T/out" || fail "no write-ahead log: $(cat "$T/out")"
+sqlite3 "$T/open/journal.db" .tables "BEGIN" \
+    ".shell find '$T/open' -type f -perm /077" >"$T/out"
+! grep "$T/open" "$T/out" || fail "open to others"
 ssh-keygen -l -f "$T/j/keys/sign" | grep -q ED25519
 gengbu list "$T/j" staff --lang en | grep -q 王主管
 gengbu init "$T/two" --ticket "$T/ticket.2" --hub http://192.0.2.9:9 >"$T/out"

@@ -123,6 +123,16 @@ cp "$up" "$for2" "$T/bad"
 head -c 100 "$down" >"$T/bad/w.gbx"
 echo "not a bundle" >"$T/bad/notes.txt"
 refused 1 "$T/bad/w.gbx: .*breaks off" gengbu import "$T/1" "$T/bad"
+got=0
+gengbu import "$T/1" "$T/bad" --json >"$T/out" 2>"$T/refused.err" || got=$?
+same "$got" 1 "exit status with --json"
+python3 - "$T/out" "$T/refused.err" <<'E2'
+import json, sys
+w, *good = json.load(open(sys.argv[1]))
+assert w["file"].endswith("/w.gbx") and not w["applied"], w
+assert open(sys.argv[2]).read() == f"gengbu: {w['error']}\n", w
+assert good and all(f["error"] is None for f in good), good
+E2
 same "$(gengbu digest "$T/1")" "$(gengbu-hub digest "$hub")" \
     "digest after a folder of many things"
 gengbu import "$T/2" "$T/stick" >"$T/out"

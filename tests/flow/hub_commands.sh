@@ -23,6 +23,8 @@ refused 1 'Atlantis' gengbu-hub init "$hub" --site x --admin y \
 refused 1 . gengbu-hub init "$hub" --site x --admin y --schema "$T/none"
 [ ! -e "$hub" ] || fail "a refused init leaves something"
 new_hub
+private "$hub" "$hub"/*.db "$hub"/keys "$hub"/keys/* "$hub"/waiting \
+    "$hub"/quarantine "$hub"/lock
 refused 1 'is a hub already' gengbu-hub init "$hub" --site x --admin y
 mkdir "$T/full"
 echo x >"$T/full/x"
@@ -189,6 +191,7 @@ rm -rf "$hub"
 cp -R "$T/backup" "$hub"
 gengbu-hub rebuild "$hub" --json >"$T/out"
 same "$(value digest <"$T/out")" "$want" "digest of the backup"
+private "$T/backup"/*.db "$T/backup"/keys/* "$hub"/*.db
 gengbu-audit "$hub/ledger.git" >/dev/null
 git -C "$hub/ledger.git" fsck --strict >/dev/null 2>&1
 same "$(sqlite3 "$hub/hub.db" 'SELECT contact FROM service_request')" 赵六 \

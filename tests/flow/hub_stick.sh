@@ -46,10 +46,9 @@ done
 digests 1 2
 # the hub passes over what is for handhelds, unless it is named
 refused 1 'no bundle' gengbu-hub import "$hub" "$T/back"
-got=0
-gengbu-hub import "$hub" "$T"/back/*-to-1.gbx >"$T/out" || got=$?
-same "$got" 1 "import of a bundle for a handheld"
-grep -q 'for device 1' "$T/out" || fail "$(cat "$T/out")"
+refused 1 'to-1.gbx: .*for device 1: `gengbu import`' \
+    gengbu-hub import "$hub" "$T"/back/*-to-1.gbx
+same "$(cat "$T/refused.out")" "" "what is said of nothing"
 
 # ---------------------------------------------------- late, out of order
 
@@ -95,18 +94,59 @@ gengbu-hub status "$hub" | grep -q '^waiting  *0 sets'
 
 # ------------------------------------------------------- everything else
 
+# What is bad is one line on standard error that names the file and the
+# remedy; what is good is taken in, before it and behind it.
+note 1 s4
 mkdir "$T/mixed"
 cp "$whole" "$T/mixed/1.gbx"
 head -c 700 "$whole" >"$T/mixed/2.gbx"
 echo hello >"$T/mixed/3.gbx"
 : >"$T/mixed/4.gbx"
+cp "$T"/s4/*.gbx "$T/mixed/5.gbx"
 echo hello >"$T/mixed/readme.txt"
-got=0
-gengbu-hub import "$hub" "$T/mixed" >"$T/out" || got=$?
-same "$got" 1 "exit status with bad bundles"
-same "$(grep -c . "$T/out")" 4 "lines"
-grep -q '1.gbx: device 1: 0 new, 3 known, 0 waiting, 0 refused$' "$T/out"
-same "$(grep -c FORMAT "$T/out")" 3 "bundles that are none"
+# mixed STATUS ARGUMENT...: import; reports in $T/out, failures in $T/err
+mixed()
+{
+    want=$1
+    shift
+    got=0
+    gengbu-hub import "$hub" "$@" >"$T/out" 2>"$T/err" || got=$?
+    same "$got" "$want" "exit status of importing $*"
+}
+mixed 1 "$T/mixed" "$T/none.gbx"
+cat >"$T/want" <<E2
+$T/mixed/1.gbx: device 1: 0 new, 3 known, 0 waiting, 0 refused
+$T/mixed/2.gbx: device 1: 0 new, 1 known, 0 waiting, 0 refused
+$T/mixed/5.gbx: device 1: 1 new, 3 known, 0 waiting, 0 refused
+E2
+sed 's/ [0-9]* known/ N known/' "$T/want" >"$T/want.n"
+sed 's/ [0-9]* known/ N known/' "$T/out" | diff "$T/want.n" - ||
+    fail "what was taken of the mixed stick"
+cat >"$T/want" <<E2
+gengbu-hub: $T/mixed/2.gbx: .*breaks off.*send or copy it again
+gengbu-hub: $T/mixed/3.gbx: this is not a bundle: .*gengbu export
+gengbu-hub: $T/mixed/4.gbx: .*breaks off.*copy it again
+gengbu-hub: $T/none.gbx: cannot be read: No such file or directory: check
+E2
+same "$(wc -l <"$T/err")" 4 "lines on standard error: $(cat "$T/err")"
+n=0
+while read -r pattern; do
+    n=$((n + 1))
+    sed -n "${n}p" "$T/err" | grep -q "^$pattern" ||
+        fail "line $n is not '$pattern': $(cat "$T/err")"
+done <"$T/want"
+same "$(incidents)" 6 "incidents after a mixed stick"
+mixed 1 "$T/mixed" --json
+same "$(wc -l <"$T/err")" 3 "failures beside JSON"
+python3 - "$T/out" "$T/err" <<'E2'
+import json, sys
+files = json.load(open(sys.argv[1]))
+assert [f["file"][-5:] for f in files] == [f"{n}.gbx" for n in range(1, 6)]
+assert files[4]["known"] == 4 and files[4]["error"] is None, files[4]
+assert files[2]["device"] is None, files[2]
+for f, line in zip(files[1:4], open(sys.argv[2])):
+    assert line == f"gengbu-hub: {f['error']}\n", (f, line)
+E2
 
 # another site's: told apart, and nothing is kept
 (
@@ -118,10 +158,8 @@ gengbu-hub enrol "$T/other" --name o --out "$T/o.ticket" >/dev/null
 gengbu init "$T/oj" --ticket "$T/o.ticket" >/dev/null
 gengbu signin "$T/oj" 0-1 >/dev/null
 gengbu export "$T/oj" "$T/o" >/dev/null
-got=0
-gengbu-hub import "$hub" "$T/o" >"$T/out" || got=$?
-same "$got" 1 "import of another site's bundle"
-grep -q 'SITE: this bundle is for another site' "$T/out" || fail "$(cat "$T/out")"
+refused 1 'o/.*gbx: this bundle is for another site: ' \
+    gengbu-hub import "$hub" "$T/o"
 
 # a set with one bit turned: into quarantine, the others are taken
 note 2 s3
@@ -137,10 +175,12 @@ while b[at] != 2:
 b[at + 100] ^= 1
 open(sys.argv[1], "wb").write(b)
 E2
-got=0
-gengbu-hub import "$hub" "$T/s3" >"$T/out" || got=$?
-same "$got" 1 "exit status with a damaged set"
-grep -q '0 new, 0 known, 1 waiting, 1 refused' "$T/out" || fail "$(cat "$T/out")"
+mixed 1 "$T/s3"
+grep -q '0 new, 0 known, 1 waiting, 1 refused$' "$T/out" ||
+    fail "$(cat "$T/out")"
+same "$(wc -l <"$T/err")" 1 "lines about a damaged set"
+grep -q "^gengbu-hub: $file: .*refused: .*gengbu-hub quarantine" "$T/err" ||
+    fail "$(cat "$T/err")"
 id=$(gengbu-hub quarantine "$hub" | sed -n 's/^\([0-9a-f]\{16\}\) .*/\1/p')
 gengbu-hub quarantine "$hub" show "$id" | grep -q "$id.bin"
 refused 1 'quarantine' gengbu-hub quarantine "$hub" show 0123456789abcdef

@@ -93,6 +93,14 @@ same()
     [ "$1" = "$2" ] || fail "$3: '$1' is not '$2'"
 }
 
+# private PATH...: nobody but the owner may read these files, or enter these
+# folders
+private()
+{
+    open=$(find "$@" -maxdepth 0 -perm /077 -printf '%m %p ')
+    [ -z "$open" ] || fail "open to others: $open"
+}
+
 # digests NUMBER...: the hub's digest is that of each handheld and of the audit
 digests()
 {

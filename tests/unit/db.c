@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -91,6 +92,26 @@ settings_are_those_of_the_header(void **state)
     gb_db_close(NULL);
     assert_int_equal(gb_db_open(":memory:", true, GB_DB_FULL, &db, NULL),
                      GB_OK);
+    gb_db_close(db);
+}
+
+/* What a shift wrote is nobody else's, whatever folder it lies in. */
+static void
+new_files_are_private(void **state)
+{
+    (void)state;
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    mode_t old = umask(0);
+    sqlite3 *db = opened(GB_DB_FULL);
+    umask(old);
+    assert_int_equal(gb_db_exec(db, "CREATE TABLE t(a)", NULL), GB_OK);
+    for (int i = 0; i < 3; i++) {
+        char name[80];
+        struct stat st;
+        snprintf(name, sizeof name, "%s%s", path, ends[i]);
+        assert_int_equal(stat(name, &st), 0);
+        assert_int_equal(st.st_mode & 0777, 0600);
+    }
     gb_db_close(db);
 }
 
@@ -382,6 +403,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(settings_are_those_of_the_header, clean),
+        cmocka_unit_test_teardown(new_files_are_private, clean),
         cmocka_unit_test_teardown(values_come_back_as_they_went, clean),
         cmocka_unit_test_teardown(integers_are_found_or_not, clean),
         cmocka_unit_test_teardown(one_statement_is_one, clean),

@@ -211,6 +211,72 @@ a_set_and_its_signer(void **state)
     unload(&f);
 }
 
+/* Cut short anywhere, or empty: refused, and nothing is read beyond. */
+static void
+cut_short(void **state)
+{
+    struct world *w = *state;
+    struct files f;
+    struct gb_buf *cut[] = {&f.set, &f.signature};
+    load(w, &f);
+    for (size_t k = 0; k < 2; k++)
+        for (size_t all = cut[k]->len, len = 0; len < all; len++) {
+            struct gb_public_key key;
+            struct gb_fail fail = {0};
+            uint8_t *copy = malloc(len + 1);
+            assert_non_null(copy);
+            memcpy(copy, cut[k]->ptr, len);
+            struct gb_span part = GB_SPAN(copy, len);
+            struct gb_audit_set in = {
+                .signed_bytes = k ? gb_buf_view(&f.set) : part,
+                .signature = k ? part : gb_buf_view(&f.signature),
+                .signers = gb_buf_view(&f.signers),
+                .time_s = NOON + 43200};
+            assert_int_not_equal(gb_audit_set_verify(&in, &key, &fail), GB_OK);
+            assert_int_not_equal(strlen(fail.text), 0);
+            free(copy);
+        }
+    unload(&f);
+}
+
+/* Good signatures, of something else or by somebody else. */
+static void
+other_signatures(void **state)
+{
+    struct world *w = *state;
+    struct files f;
+    const struct gb_sign_key *one = &w->h[1].sign, *two = &w->h[2].sign;
+    const struct gb_sign_key *ledger = &w->hub->keys.ledger;
+    const struct {
+        const struct gb_sign_key *by, *named; /* who it says it is by */
+        const char *ns, *says;
+        bool other; /* of other bytes */
+        enum gb_err ours;
+    } rows[] = {
+        {one, one, GB_NS_CHANGESET, GB_NS_CHANGESET, false, GB_OK},
+        {one, one, GB_NS_CHANGESET, GB_NS_CHANGESET, true, GB_E_SIGNATURE},
+        {one, one, GB_NS_REQUEST, GB_NS_REQUEST, false, GB_E_SIGNATURE},
+        {one, one, GB_NS_REQUEST, GB_NS_CHANGESET, false, GB_E_SIGNATURE},
+        {two, two, GB_NS_CHANGESET, GB_NS_CHANGESET, false, GB_E_SIGNATURE},
+        {two, one, GB_NS_CHANGESET, GB_NS_CHANGESET, false, GB_E_SIGNATURE},
+        {ledger, ledger, GB_NS_CHANGESET, GB_NS_CHANGESET, false,
+         GB_E_SIGNATURE},
+    };
+    load(w, &f);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct gb_span all = gb_buf_view(&f.set);
+        struct gb_signature sig = gb_sshsig_sign(
+            rows[i].by, rows[i].ns, GB_SPAN(all.ptr, all.len - rows[i].other));
+        gb_buf_clear(&f.signature);
+        gb_sshsig_armor(&f.signature, &rows[i].named->public_key, rows[i].says,
+                        &sig);
+        if (verify(w, &f, NULL, NOON + 43200, rows[i].ours != GB_OK) !=
+            rows[i].ours)
+            fail_msg("signature %zu", i);
+    }
+    unload(&f);
+}
+
 /* The same key, for another purpose, another time, or in a broken file. */
 static void
 a_file_of_signers(void **state)
@@ -257,6 +323,8 @@ main(void)
         cmocka_unit_test(signers),
         cmocka_unit_test_setup_teardown(a_set_and_its_signer, set_up,
                                         tear_down),
+        cmocka_unit_test_setup_teardown(cut_short, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(other_signatures, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_file_of_signers, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -128,6 +128,46 @@ test_fates(void **state)
                 "anders=overwritten<3 so=overwritten<3 doch=shows");
 }
 
+/* A cell that needs a person, and one that does not, of the same record. */
+static void
+test_cells(void **state)
+{
+    struct scene *s = *state;
+    struct handheld *a = &s->h[0], *b = &s->h[1];
+    static const struct {
+        const char *column;
+        int writes, open;
+        bool conflict, review;
+    } cells[] = {{"la", 3, 1, false, false},
+                 {"st", 3, 2, true, false},
+                 {"re", 2, 2, true, true},
+                 {"phone", 0, 0, false, false}};
+    int64_t id = insert(a, "eins");
+    deliver_all(a);
+    pull(a);
+    pull(b);
+    for (int i = 0; i < 2; i++) {
+        struct handheld *h = &s->h[i];
+        set_text(h, id, "la", i ? "zwei" : "drei");
+        set_text(h, id, "st", i ? "b" : "c");
+        set_text(h, id, "re", i ? "so" : "anders");
+        deliver_all(h);
+    }
+    look_again(s);
+    const struct gb_table *t = &gb_state_schema(s->look.state)->tables[TABLE_R];
+    for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+        struct gb_explained x;
+        int column = gb_table_column(t, gb_span_text(cells[i].column));
+        GOOD(gb_explain(&s->past, TABLE_R, id, column, &x, &why));
+        struct gb_explained_cell c = gb_explained_cell(&x, column);
+        assert_int_equal(c.writes, cells[i].writes);
+        assert_int_equal(c.open, cells[i].open);
+        assert_int_equal(c.conflict, cells[i].conflict);
+        assert_int_equal(c.review, cells[i].review);
+        gb_explained_release(&x);
+    }
+}
+
 static void
 test_void(void **state)
 {
@@ -280,10 +320,8 @@ main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_fates),
-        TEST(test_void),
-        TEST(test_conflicts),
-        TEST(test_random),
+        TEST(test_fates),     TEST(test_cells),  TEST(test_void),
+        TEST(test_conflicts), TEST(test_random),
     };
     return gb_crypto_init(&why) || cmocka_run_group_tests(tests, NULL, NULL);
 }
