@@ -10,7 +10,7 @@
  * Readers never lock.  A writer opens with GB_FOLDER_WRITE for as long as one
  * command, or one step of a sync, takes: what the engine keeps in memory (the
  * clock, the last id) is good only until another process has written, so the
- * lock is taken first and the journal opened behind it.
+ * lock is taken first and the journal opened, or read again, behind it.
  *
  * A folder is made as a whole: the database is `journal.db.new` until all is
  * in it, and what an interrupted making left behind is recognised and made

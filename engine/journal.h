@@ -49,6 +49,10 @@ enum gb_err gb_journal_create(const char *path, const struct gb_enrolment *en,
                               struct gb_fail *fail);
 enum gb_err gb_journal_open(const char *path, gb_now_fn *now, void *context,
                             struct gb_journal **out, struct gb_fail *fail);
+/* Read again what is kept in memory (site, schema, clock, counter, actor), as
+ * an open would: what another process wrote counts from here on.  After a
+ * failure the journal can only be closed. */
+enum gb_err gb_journal_reload(struct gb_journal *j, struct gb_fail *fail);
 void gb_journal_close(struct gb_journal *j); /* NULL is harmless */
 
 /* ------------------------------------------------------------ reading -- */
