@@ -149,8 +149,8 @@ enum gb_err gb_journal_request(struct gb_journal *j,
 
 /*
  * Take in a delta whose signature by the hub was verified: parts in order,
- * then apply them all in one transaction.  GB_E_STATE when it is not for this
- * head (an old one come again: harmless), GB_E_FORK when the journal is a
+ * then apply them all in one transaction.  GB_E_EXISTS for an old one come again
+ * (harmless), GB_E_STATE when it is not for this head, GB_E_FORK when the journal is a
  * copy, GB_E_HISTORY when the hub's log does not contain what was seen.
  */
 enum gb_err gb_journal_delta_part(struct gb_journal *j, struct gb_span part,

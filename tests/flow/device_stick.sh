@@ -60,6 +60,21 @@ gengbu-hub export "$hub" --device 1 --to "$T/stick" >"$T/out"
 gengbu import "$T/1" "$T/stick" >"$T/out"
 same "$(status 1 unsent)" 0 "operations after two exports"
 
+# What the hub wrote before it knew of a sync is no news that was taken in.
+serve_hub
+work 1
+gengbu sync "$T/1" --hub "$url" >"$T/out"
+gengbu sync "$T/2" --hub "$url" >"$T/out"
+work 1
+gengbu sync "$T/1" --hub "$url" >"$T/out"
+stop_hub
+rm "$T/stick"/*
+gengbu-hub export "$hub" --device 2 --to "$T/stick" >"$T/out"
+refused 1 "older request: sync, or export" gengbu import "$T/2" "$T/stick"
+round 2
+gengbu import "$T/2" "$T/stick" >"$T/out"
+digests 2
+
 # ------------------------------------------------------------------- refused
 
 rm -f "$T/stick"/*
