@@ -80,14 +80,13 @@ check_heads(struct gb_journal *j, const struct gb_delta_in *d,
     if (d->head.from <= merged.size && merged.size < d->head.to.size)
         return GB_OK;
     bool old = d->head.to.size <= merged.size;
-    return gb_fail_set(fail, old ? GB_E_EXISTS : GB_E_STATE,
-                       "this delta leads from %llu to %llu, and the journal "
-                       "stands at %llu: %s",
-                       (unsigned long long)d->head.from,
-                       (unsigned long long)d->head.to.size,
-                       (unsigned long long)merged.size,
-                       old ? "nothing to do"
-                           : "sync, or export, so that the hub knows");
+    return gb_fail_set(
+        fail, old ? GB_E_EXISTS : GB_E_STATE,
+        "this delta leads from %llu to %llu, and the journal "
+        "stands at %llu: %s",
+        (unsigned long long)d->head.from, (unsigned long long)d->head.to.size,
+        (unsigned long long)merged.size,
+        old ? "nothing to do" : "sync, or export, so that the hub knows");
 }
 
 /* The log that this delta speaks of begins with the one seen before. */
@@ -104,8 +103,8 @@ check_history(struct gb_journal *j, const struct gb_delta_in *d,
     memcpy(new.bytes, d->head.to.root, 32);
     if (seen.size && d->once.proof_from != seen.size)
         return gb_fail_set(fail, GB_E_STATE,
-                           "this delta answers an older request: sync, or export, "
-                           "and take the answer to that");
+                           "this delta answers an older request: sync, or "
+                           "export, and take the answer to that");
     if (d->head.to.epoch == seen.epoch || !seen.size)
         if (gb_merkle_verify_growth(seen.size, d->head.to.size, &old, &new,
                                     &d->once.proof))
@@ -195,6 +194,6 @@ gb_delta_in_check(struct gb_journal *j, const struct gb_delta_in *d,
     if (!e && j->schema && d->head.schema < j->schema->version)
         e = gb_fail_set(fail, GB_E_STATE,
                         "this delta was made with an older schema: sync, or "
-                           "export, and take the answer to that");
+                        "export, and take the answer to that");
     return e;
 }
