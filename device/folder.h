@@ -23,7 +23,9 @@
 #include "engine/file.h"
 #include "engine/ticket.h"
 
-enum gb_folder_mode { GB_FOLDER_READ, GB_FOLDER_WRITE };
+/* LOOK: nothing is written, and the folder need not be writable; READ: what is
+ * written is not numbered by the engine; WRITE: under the lock. */
+enum gb_folder_mode { GB_FOLDER_LOOK, GB_FOLDER_READ, GB_FOLDER_WRITE };
 
 struct gb_folder {
     const char *path;           /* borrowed */
