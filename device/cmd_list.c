@@ -172,7 +172,7 @@ gb_verb_list(const struct gb_args *args)
     struct listing l = {.args = args, .limit = -1};
     gb_buf_init(&l.out, GB_VERB_OUT_MAX);
     enum gb_err e =
-        gb_verb_open(args, &l.f, "gengbu list", GB_FOLDER_READ, &fail);
+        gb_verb_open(args, &l.f, "gengbu list", GB_FOLDER_LOOK, &fail);
     if (!e)
         e = gb_verb_lang(args, &l.lang, &fail);
     if (!e)

@@ -238,7 +238,7 @@ gb_verb_show(const struct gb_args *args)
     gb_buf_init(&s.out, GB_VERB_OUT_MAX);
     gb_arena_init(&s.arena, GB_ARENA_MAX);
     enum gb_err e =
-        gb_verb_open(args, &s.f, "gengbu show", GB_FOLDER_READ, &fail);
+        gb_verb_open(args, &s.f, "gengbu show", GB_FOLDER_LOOK, &fail);
     if (!e)
         e = gb_verb_lang(args, &s.lang, &fail);
     if (!e)

@@ -151,7 +151,7 @@ gb_verb_status(const struct gb_args *args)
     struct gb_buf out;
     gb_buf_init(&out, GB_VERB_OUT_MAX);
     enum gb_err e =
-        gb_verb_open(args, &f, "gengbu status", GB_FOLDER_READ, &fail);
+        gb_verb_open(args, &f, "gengbu status", GB_FOLDER_LOOK, &fail);
     if (!e)
         e = gb_verb_zone(&f, &fail);
     if (!e)

@@ -87,15 +87,32 @@ check(const char *path, struct gb_fail *fail)
     }
 }
 
+/* The journal itself, the lock being as it should; one that is open already
+ * is read again, which spares the schema. */
+static enum gb_err
+open_journal(struct gb_folder *f, enum gb_folder_mode mode,
+             struct gb_fail *fail)
+{
+    char name[GB_FILE_PATH_MAX];
+    if (f->journal)
+        return gb_journal_reload(f->journal, fail);
+    enum gb_err e = gb_folder_name(name, f->path, GB_FOLDER_DB, fail);
+    if (e)
+        return e;
+    return mode == GB_FOLDER_LOOK
+               ? gb_journal_open_reader(name, gb_device_clock_now, &f->clock,
+                                        &f->journal, fail)
+               : gb_journal_open(name, gb_device_clock_now, &f->clock,
+                                 &f->journal, fail);
+}
+
 enum gb_err
 gb_folder_reopen(struct gb_folder *f, enum gb_folder_mode mode,
                  struct gb_fail *fail)
 {
     char name[GB_FILE_PATH_MAX];
     enum gb_err e = GB_OK;
-    gb_journal_close(f->journal);
-    f->journal = NULL;
-    if (mode == GB_FOLDER_READ)
+    if (mode != GB_FOLDER_WRITE)
         gb_lock_release(&f->lock);
     if (mode == GB_FOLDER_WRITE && f->lock.fd < 0) {
         e = gb_folder_name(name, f->path, GB_FOLDER_LOCK, fail);
@@ -103,10 +120,11 @@ gb_folder_reopen(struct gb_folder *f, enum gb_folder_mode mode,
             e = gb_lock_take(&f->lock, name, f->holder, GB_LOCK_WAIT_MS, fail);
     }
     if (!e)
-        e = gb_folder_name(name, f->path, GB_FOLDER_DB, fail);
-    if (!e)
-        e = gb_journal_open(name, gb_device_clock_now, &f->clock, &f->journal,
-                            fail);
+        e = open_journal(f, mode, fail);
+    if (e) {
+        gb_journal_close(f->journal);
+        f->journal = NULL;
+    }
     return e;
 }
 

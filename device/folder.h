@@ -10,7 +10,7 @@
  * Readers never lock.  A writer opens with GB_FOLDER_WRITE for as long as one
  * command, or one step of a sync, takes: what the engine keeps in memory (the
  * clock, the last id) is good only until another process has written, so the
- * lock is taken first and the journal opened behind it.
+ * lock is taken first and the journal opened, or read again, behind it.
  *
  * A folder is made as a whole: the database is `journal.db.new` until all is
  * in it, and what an interrupted making left behind is recognised and made
@@ -23,7 +23,9 @@
 #include "engine/file.h"
 #include "engine/ticket.h"
 
-enum gb_folder_mode { GB_FOLDER_READ, GB_FOLDER_WRITE };
+/* LOOK: nothing is written, and the folder need not be writable; READ: what is
+ * written is not numbered by the engine; WRITE: under the lock. */
+enum gb_folder_mode { GB_FOLDER_LOOK, GB_FOLDER_READ, GB_FOLDER_WRITE };
 
 struct gb_folder {
     const char *path;           /* borrowed */

@@ -101,7 +101,7 @@ finish(struct gb_inbox *in, struct gb_stick_import *out, struct gb_fail *fail)
 {
     struct gb_fail why = {0};
     enum gb_err e = gb_inbox_finish(in, &out->applied, &out->counts, &why);
-    if (e == GB_E_STATE)
+    if (e == GB_E_EXISTS)
         return GB_OK;
     return e ? gb_fail_set(fail, e, "%s", why.text) : GB_OK;
 }

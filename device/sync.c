@@ -117,7 +117,8 @@ finish(struct syncing *s, struct trip *t, const struct gb_journal_info *before,
     struct gb_applied counts;
     bool late = false;
     enum gb_err e = gb_inbox_finish(&t->in, news, &counts, fail);
-    if (e == GB_E_STATE && !moved(s->f, before, &late, fail) && late)
+    bool unfit = e == GB_E_STATE || e == GB_E_EXISTS;
+    if (unfit && !moved(s->f, before, &late, fail) && late)
         return GB_OK;
     if (e)
         return e;

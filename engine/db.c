@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdarg.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define BUSY_MS 10000
@@ -30,7 +31,9 @@ static const struct {
      "is read-only: check who owns the file and its folder"},
     {SQLITE_CANTOPEN, GB_E_IO, "cannot be opened: check the path and rights"},
     {SQLITE_PERM, GB_E_IO, "no permission: check who owns the file"},
-    {SQLITE_IOERR, GB_E_IO, "reading or writing failed"},
+    {SQLITE_IOERR, GB_E_IO,
+     "reading or writing failed: see that the disk has room, is "
+     "writable and sound"},
     {SQLITE_NOTADB, GB_E_DATABASE, "not an SQLite database"},
     {SQLITE_CORRUPT, GB_E_DATABASE,
      "the database is damaged: restore it from a backup or rebuild it"},
@@ -57,6 +60,14 @@ describe(sqlite3 *db, const char *path, struct gb_fail *fail)
     /* A journal on a full disk may report a failed write instead. */
     if ((code & 0xff) == SQLITE_IOERR && (system == ENOSPC || system == EDQUOT))
         code = SQLITE_FULL;
+    /* Of a failed -shm, SQLite keeps only that there is none to read. */
+    if ((code & 0xff) == SQLITE_CANTOPEN && system == ENOENT &&
+        access(path, F_OK) == 0)
+        return gb_fail_set(fail, GB_E_IO,
+                           "%s: its -wal and -shm cannot be made: see that you "
+                           "own the folder, and that its disk has room and is "
+                           "writable",
+                           path);
     for (size_t i = 0; i < sizeof meanings / sizeof *meanings; i++) {
         if (meanings[i].code != code && meanings[i].code != (code & 0xff))
             continue;
@@ -177,10 +188,11 @@ gb_db_open(const char *path, bool create, enum gb_db_sync sync, sqlite3 **out,
     return err;
 }
 
-enum gb_err
-gb_db_open_readonly(const char *path, sqlite3 **out, struct gb_fail *fail)
+/* Open for reading and see that it can be read. */
+static enum gb_err
+open_reader(const char *path, int flags, sqlite3 **out, struct gb_fail *fail)
 {
-    enum gb_err err = open_with(path, SQLITE_OPEN_READONLY, out, fail);
+    enum gb_err err = open_with(path, flags | SQLITE_OPEN_READONLY, out, fail);
     if (err)
         return err;
     sqlite3_busy_timeout(*out, BUSY_MS);
@@ -190,6 +202,40 @@ gb_db_open_readonly(const char *path, sqlite3 **out, struct gb_fail *fail)
         gb_db_close(*out);
         *out = NULL;
     }
+    return err;
+}
+
+/* The URI of a file that nobody changes meanwhile; for sqlite3_free(). */
+static char *
+immutable_uri(const char *path)
+{
+    sqlite3_str *uri = sqlite3_str_new(NULL);
+    sqlite3_str_appendall(uri, "file:");
+    for (; *path; path++)
+        if (strchr("%?#", *path))
+            sqlite3_str_appendf(uri, "%%%02X", (unsigned)*path);
+        else
+            sqlite3_str_appendchar(uri, 1, *path);
+    sqlite3_str_appendall(uri, "?immutable=1");
+    return sqlite3_str_finish(uri);
+}
+
+/* A folder that may not be written has no room for the files of a write-ahead
+ * log.  Without a log there is nothing to share: the file is all. */
+enum gb_err
+gb_db_open_readonly(const char *path, sqlite3 **out, struct gb_fail *fail)
+{
+    struct gb_fail ignored = {0};
+    enum gb_err err = open_reader(path, 0, out, fail);
+    char *wal = err == GB_E_IO ? sqlite3_mprintf("%s-wal", path) : NULL;
+    if (!wal)
+        return err;
+    struct stat st;
+    char *uri = stat(wal, &st) || !st.st_size ? immutable_uri(path) : NULL;
+    if (uri && !open_reader(uri, SQLITE_OPEN_URI, out, &ignored))
+        err = GB_OK;
+    sqlite3_free(uri);
+    sqlite3_free(wal);
     return err;
 }
 

@@ -19,6 +19,8 @@ enum gb_db_sync { GB_DB_NORMAL, GB_DB_FULL };
  * database, no permission, read-only, full disk: one clear line. */
 enum gb_err gb_db_open(const char *path, bool create, enum gb_db_sync sync,
                        sqlite3 **out, struct gb_fail *fail);
+/* To read only, in a folder that may not be written, too, unless a log that was
+ * not written back lies there. */
 enum gb_err gb_db_open_readonly(const char *path, sqlite3 **out,
                                 struct gb_fail *fail);
 void gb_db_close(sqlite3 *db); /* NULL is harmless */

@@ -159,9 +159,9 @@ gb_journal_create(const char *path, const struct gb_enrolment *en,
     return e;
 }
 
-enum gb_err
-gb_journal_open(const char *path, gb_now_fn *now, void *context,
-                struct gb_journal **out, struct gb_fail *fail)
+static enum gb_err
+open_journal(const char *path, bool reader, gb_now_fn *now, void *context,
+             struct gb_journal **out, struct gb_fail *fail)
 {
     int64_t id;
     bool found;
@@ -174,7 +174,8 @@ gb_journal_open(const char *path, gb_now_fn *now, void *context,
     j->now_context = context;
     gb_arena_init(&j->arena, GB_ARENA_MAX);
     gb_buf_init(&j->scratch, 2 * GB_SET_MAX);
-    enum gb_err e = gb_db_open(path, false, GB_DB_FULL, &j->db, fail);
+    enum gb_err e = reader ? gb_db_open_readonly(path, &j->db, fail)
+                           : gb_db_open(path, false, GB_DB_FULL, &j->db, fail);
     if (!e)
         e = gb_db_int(j->db, "PRAGMA application_id", &id, &found, fail);
     if (!e && id != GB_JOURNAL_APPLICATION)
@@ -191,6 +192,20 @@ gb_journal_open(const char *path, gb_now_fn *now, void *context,
     }
     *out = j;
     return GB_OK;
+}
+
+enum gb_err
+gb_journal_open(const char *path, gb_now_fn *now, void *context,
+                struct gb_journal **out, struct gb_fail *fail)
+{
+    return open_journal(path, false, now, context, out, fail);
+}
+
+enum gb_err
+gb_journal_open_reader(const char *path, gb_now_fn *now, void *context,
+                       struct gb_journal **out, struct gb_fail *fail)
+{
+    return open_journal(path, true, now, context, out, fail);
 }
 
 void

@@ -49,6 +49,14 @@ enum gb_err gb_journal_create(const char *path, const struct gb_enrolment *en,
                               struct gb_fail *fail);
 enum gb_err gb_journal_open(const char *path, gb_now_fn *now, void *context,
                             struct gb_journal **out, struct gb_fail *fail);
+/* To read only; in a folder that may not be written, too. */
+enum gb_err gb_journal_open_reader(const char *path, gb_now_fn *now,
+                                   void *context, struct gb_journal **out,
+                                   struct gb_fail *fail);
+/* Read again what is kept in memory (site, schema, clock, counter, actor), as
+ * an open would: what another process wrote counts from here on.  After a
+ * failure the journal can only be closed. */
+enum gb_err gb_journal_reload(struct gb_journal *j, struct gb_fail *fail);
 void gb_journal_close(struct gb_journal *j); /* NULL is harmless */
 
 /* ------------------------------------------------------------ reading -- */
@@ -145,9 +153,10 @@ enum gb_err gb_journal_request(struct gb_journal *j,
 
 /*
  * Take in a delta whose signature by the hub was verified: parts in order,
- * then apply them all in one transaction.  GB_E_STATE when it is not for this
- * head (an old one come again: harmless), GB_E_FORK when the journal is a
- * copy, GB_E_HISTORY when the hub's log does not contain what was seen.
+ * then apply them all in one transaction.  GB_E_EXISTS for an old one that has
+ * come again (harmless), GB_E_STATE when it is not for this head, GB_E_FORK
+ * when the journal is a copy, GB_E_HISTORY when the hub's log does not contain
+ * what was seen.
  */
 enum gb_err gb_journal_delta_part(struct gb_journal *j, struct gb_span part,
                                   bool *complete, struct gb_fail *fail);

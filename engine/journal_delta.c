@@ -79,12 +79,14 @@ check_heads(struct gb_journal *j, const struct gb_delta_in *d,
         return e;
     if (d->head.from <= merged.size && merged.size < d->head.to.size)
         return GB_OK;
-    return gb_fail_set(fail, GB_E_STATE,
-                       "this delta leads from %llu to %llu, and the journal "
-                       "stands at %llu: nothing to do",
-                       (unsigned long long)d->head.from,
-                       (unsigned long long)d->head.to.size,
-                       (unsigned long long)merged.size);
+    bool old = d->head.to.size <= merged.size;
+    return gb_fail_set(
+        fail, old ? GB_E_EXISTS : GB_E_STATE,
+        "this delta leads from %llu to %llu, and the journal "
+        "stands at %llu: %s",
+        (unsigned long long)d->head.from, (unsigned long long)d->head.to.size,
+        (unsigned long long)merged.size,
+        old ? "nothing to do" : "sync, or export, so that the hub knows");
 }
 
 /* The log that this delta speaks of begins with the one seen before. */
@@ -101,7 +103,8 @@ check_history(struct gb_journal *j, const struct gb_delta_in *d,
     memcpy(new.bytes, d->head.to.root, 32);
     if (seen.size && d->once.proof_from != seen.size)
         return gb_fail_set(fail, GB_E_STATE,
-                           "this delta answers an older request: sync again");
+                           "this delta answers an older request: sync, or "
+                           "export, and take the answer to that");
     if (d->head.to.epoch == seen.epoch || !seen.size)
         if (gb_merkle_verify_growth(seen.size, d->head.to.size, &old, &new,
                                     &d->once.proof))
@@ -190,6 +193,7 @@ gb_delta_in_check(struct gb_journal *j, const struct gb_delta_in *d,
         e = check_chain(j, d, fail);
     if (!e && j->schema && d->head.schema < j->schema->version)
         e = gb_fail_set(fail, GB_E_STATE,
-                        "this delta was made with an older schema: sync again");
+                        "this delta was made with an older schema: sync, or "
+                        "export, and take the answer to that");
     return e;
 }

@@ -128,8 +128,6 @@ enum gb_err gb_journal_get_text(struct gb_journal *j, const char *key,
 enum gb_err gb_journal_put_value(struct gb_journal *j, const char *key,
                                  const struct gb_value *v,
                                  struct gb_fail *fail);
-/* Read again what is kept in memory (schema, clock, counter, levels). */
-enum gb_err gb_journal_reload(struct gb_journal *j, struct gb_fail *fail);
 
 /* Where the open tail begins: after this stamp, and this record counter. */
 enum gb_err gb_journal_sealed(struct gb_journal *j, int64_t *stamp,

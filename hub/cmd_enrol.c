@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "engine/delta.h"
@@ -206,6 +207,7 @@ enrol(struct enrolling *w, struct gb_fail *fail)
 {
     struct gb_enrolment *en = &w->ticket.enrolment;
     const char *out = gb_args_value(w->args, "out");
+    struct stat at;
     enum gb_err e = next_number(w, fail);
     if (e)
         return e;
@@ -213,7 +215,8 @@ enrol(struct enrolling *w, struct gb_fail *fail)
         snprintf(w->path, sizeof w->path, "%s", out);
     else
         snprintf(w->path, sizeof w->path, "ticket-%d.json", en->device);
-    if (!access(w->path, F_OK))
+    /* an empty file is what a killed enrol leaves */
+    if (!lstat(w->path, &at) && (!S_ISREG(at.st_mode) || at.st_size))
         return gb_fail_set(fail, GB_E_EXISTS,
                            "%s exists: name another file with --out", w->path);
     /* a ticket that cannot be written would cost a number */

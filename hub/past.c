@@ -18,7 +18,7 @@ gb_past_open(struct gb_look *look, struct gb_past *out, struct gb_fail *fail)
     enum gb_err e = gb_look_ledger(look, fail);
     snprintf(path, sizeof path, "%.3000s/personal.db", look->path);
     if (!e && !access(path, F_OK))
-        e = gb_personal_open(path, &out->personal, fail);
+        e = gb_personal_open_reader(path, &out->personal, fail);
     return e;
 }
 

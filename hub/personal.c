@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/db.h"
 #include "engine/digest.h"
@@ -31,16 +32,20 @@ struct gb_personal {
     sqlite3_stmt *sql[STATEMENTS];
 };
 
-enum gb_err
-gb_personal_open(const char *path, struct gb_personal **out,
-                 struct gb_fail *fail)
+/* To read, nothing is made: without a file there are no values. */
+static enum gb_err
+open_personal(const char *path, bool reader, struct gb_personal **out,
+              struct gb_fail *fail)
 {
+    bool none = reader && access(path, F_OK);
     *out = NULL;
     struct gb_personal *p = calloc(1, sizeof *p);
     if (!p)
         return gb_fail_set(fail, GB_E_MEMORY, "%s",
                            gb_err_sentence(GB_E_MEMORY));
-    enum gb_err e = gb_db_open(path, true, GB_DB_FULL, &p->db, fail);
+    enum gb_err e = reader && !none ? gb_db_open_readonly(path, &p->db, fail)
+                                    : gb_db_open(none ? ":memory:" : path, true,
+                                                 GB_DB_FULL, &p->db, fail);
     if (!e)
         e = gb_db_exec(p->db, create, fail);
     for (int i = 0; i < STATEMENTS && !e; i++)
@@ -51,6 +56,20 @@ gb_personal_open(const char *path, struct gb_personal **out,
     }
     *out = p;
     return GB_OK;
+}
+
+enum gb_err
+gb_personal_open(const char *path, struct gb_personal **out,
+                 struct gb_fail *fail)
+{
+    return open_personal(path, false, out, fail);
+}
+
+enum gb_err
+gb_personal_open_reader(const char *path, struct gb_personal **out,
+                        struct gb_fail *fail)
+{
+    return open_personal(path, true, out, fail);
 }
 
 void

@@ -17,6 +17,9 @@ struct gb_personal;
 
 enum gb_err gb_personal_open(const char *path, struct gb_personal **out,
                              struct gb_fail *fail);
+/* To read only; in a folder that may not be written, too. */
+enum gb_err gb_personal_open_reader(const char *path, struct gb_personal **out,
+                                    struct gb_fail *fail);
 void gb_personal_close(struct gb_personal *p); /* NULL is harmless */
 
 /* Transactions: durable (synchronous=FULL) once the commit returns. */

@@ -31,8 +31,8 @@ refused 1 "not one of" gengbu set "$j" incident "$id" severity=huge
 refused 1 "1-999" gengbu set "$j" incident 1-999 severity=serious
 refused 1 "UTF-8" gengbu record "$j" incident kind=water place=x \
     happened_at=1 severity=general "text=$(printf '\377')"
-refused 2 "" gengbu record
-refused 2 "" gengbu recrod "$j"
+refused 2 "usage: gengbu record" gengbu record
+refused 2 "recrod" gengbu recrod "$j"
 same "$(count)" 1 "records after what was refused"
 
 # --- JSON lines: what stands before the bad line stays ----------------------
@@ -57,7 +57,7 @@ serve_hub
 gengbu sync "$j" --hub "$url" >/dev/null
 gengbu init "$T/thief" --ticket "$T/1.ticket" >/dev/null
 refused 1 "ticket" gengbu sync "$T/thief" --hub "$url"
-refused 1 "" gengbu init "$j" --ticket "$T/1.ticket"
+refused 1 "is a journal already" gengbu init "$j" --ticket "$T/1.ticket"
 echo '{"gengbu_ticket":1}' >"$T/poor.ticket"
 refused 1 "poor.ticket" gengbu init "$T/none" --ticket "$T/poor.ticket"
 stop_hub
@@ -65,7 +65,7 @@ home=$hub
 hub=$T/other
 new_hub
 serve_hub
-refused 1 "" gengbu sync "$j" --hub "$url"
+refused 1 "another site" gengbu sync "$j" --hub "$url"
 stop_hub
 hub=$home
 
@@ -95,16 +95,62 @@ same "$(sqlite3 "$hub/hub.db" 'SELECT count(*) FROM incident')" 7 \
 
 # --- folders -------------------------------------------------------------------
 mkdir "$T/empty"
-refused 1 "" gengbu status "$T/empty"
-refused 1 "" gengbu-hub status "$T/empty"
-refused 1 "" gengbu-audit "$T/empty"
+refused 1 "$T/empty: this is not a journal" gengbu status "$T/empty"
+refused 1 "$T/empty is not a hub" gengbu-hub status "$T/empty"
+refused 1 "$T/empty" gengbu-audit "$T/empty"
+# two processes on one journal: the second waits, then names the first
 python3 - "$j/lock" "$build/gengbu" "$j" <<'E2'
-import fcntl, subprocess, sys
+import fcntl, os, subprocess, sys, time
 with open(sys.argv[1], "r+") as lock:
     fcntl.flock(lock, fcntl.LOCK_EX)
+    lock.write("%d gengbu sync\n" % os.getpid())
+    lock.flush()
+    began = time.time()
     done = subprocess.run([sys.argv[2], "set", sys.argv[3], "incident", "1-1",
                            "note=x"], capture_output=True, text=True)
+    took = time.time() - began
     assert done.returncode == 1, done
     assert done.stderr.count("\n") == 1, done.stderr
+    assert "gengbu sync (process %d)" % os.getpid() in done.stderr, done.stderr
+    assert 9 < took < 30, took
+    lock.truncate(0)
 E2
+
+# --- folders that may only be read ---------------------------------------------
+# Root may write anywhere, unless it gives that up.
+only="setpriv --bounding-set=-dac_override,-dac_read_search"
+only="$only --inh-caps=-dac_override,-dac_read_search"
+[ "$(id -u)" = 0 ] || only=
+before=$(gengbu list "$j" incident --json)
+work=$(gengbu-hub digest "$hub")
+# a journal that was written back, as when its last process ended
+chmod -R a-w "$j" "$hub" "$T/stick"
+if $only test -w "$j"; then
+    fail "the folder of a test can be written all the same"
+fi
+same "$($only gengbu list "$j" incident --json)" "$before" "list, read-only"
+$only gengbu show "$j" incident "$id" >/dev/null
+$only gengbu status "$j" >/dev/null
+refused 1 "$j/journal.db: is read-only: check" $only gengbu digest "$j"
+refused 1 "$j/lock: cannot be locked: no permission" \
+    $only gengbu record "$j" sos raised_at=now
+refused 1 "$j/journal.db: is read-only: check" \
+    $only gengbu sync "$j" --hub http://127.0.0.1:1
+same "$($only gengbu-hub digest "$hub")" "$work" "digest, read-only"
+for c in status devices conflicts quarantine; do
+    $only gengbu-hub $c "$hub" >/dev/null
+done
+$only gengbu-hub explain "$hub" incident "$id" >/dev/null
+$only gengbu-audit "$hub/ledger.git" >/dev/null
+refused 1 "read-only\|no permission" \
+    $only gengbu-hub load "$hub" unit "$T/unit.csv"
+chmod -R u+w "$j" "$hub"
+refused 1 "$T/stick.*no permission: run as" $only gengbu export "$j" "$T/stick"
+refused 1 "$T/stick.*no permission: run as" \
+    $only gengbu-hub export "$hub" --device 1 --to "$T/stick"
+chmod u+w "$T/stick"
+gengbu export "$j" "$T/stick" >/dev/null
+gengbu-hub import "$hub" "$T/stick" >/dev/null
+same "$(sqlite3 "$hub/hub.db" 'SELECT count(*) FROM incident')" \
+    "$(count)" "records after read-only folders"
 echo "every error is one line, and nothing was lost"

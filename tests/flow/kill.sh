@@ -9,8 +9,6 @@ least=100 # values of n on each side
 # a sanitized program starts slowly, and where it is killed is the same
 case $build in *address*) least=12 ;; esac
 
-cc -shared -fPIC -O1 -D_GNU_SOURCE -o "$T/kill.so" "$root/tests/flow/kill.c" \
-    -ldl
 new_hub
 handheld 1
 python3 - "$LINES" >"$T/work.jsonl" <<'E2'
@@ -21,29 +19,6 @@ for i in range(int(sys.argv[1])):
         "severity": "general", "text": "水管滴漏"}}, ensure_ascii=False))
 E2
 grep -q '"other"' "$T/work.jsonl"
-
-# killed COMMAND...: run it to be killed at call $n; false when it never came
-# to that call
-killed()
-{
-    code=0
-    # ASan must come first, and wants to be told that it does not
-    ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0" \
-        LD_PRELOAD="$T/kill.so" KILL_AT=$n KILL_AFTER=$after \
-        "$@" >"$T/killed.out" 2>&1 || code=$?
-    [ "$code" = 137 ] && return 0
-    [ "$code" = 0 ] || fail "n=$n: $*: $code: $(cat "$T/killed.out")"
-    return 1
-}
-
-# calls COMMAND...: how many calls it makes
-calls()
-{
-    ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0" \
-        LD_PRELOAD="$T/kill.so" KILL_COUNT="$T/count" "$@" \
-        >"$T/killed.out" 2>&1 || fail "$*: $(cat "$T/killed.out")"
-    cat "$T/count"
-}
 
 fresh()
 {
@@ -56,12 +31,15 @@ fresh()
 
 # The undisturbed run; what each step leaves is where the kills begin.
 fresh
-record=$(calls gengbu record "$T/w/1" --jsonl "$T/work.jsonl")
+calls gengbu record "$T/w/1" --jsonl "$T/work.jsonl"
+record=$calls
 cp -R "$T/w/1" "$T/recorded"
-export_=$(calls gengbu export "$T/w/1" "$T/w/stick")
+calls gengbu export "$T/w/1" "$T/w/stick"
+export_=$calls
 cp -R "$T/w/1" "$T/exported"
 cp -R "$T/w/stick" "$T/stick"
-import=$(calls gengbu-hub import "$T/w/hub" "$T/w/stick")
+calls gengbu-hub import "$T/w/hub" "$T/w/stick"
+import=$calls
 
 journal_count()
 {
@@ -70,12 +48,12 @@ journal_count()
 
 device=0
 hubs=0
-for after in 0 1; do
+for when in before after; do
     # as many values of n as it takes, spread over the whole run
     step=$(((record + export_) * 2 / least))
     [ "$step" -ge 1 ] || step=1
     n=1
-    while fresh; killed gengbu record "$T/w/1" --jsonl "$T/work.jsonl"; do
+    while fresh; killed "$n" "$when" gengbu record "$T/w/1" --jsonl "$T/work.jsonl"; do
         gengbu record "$T/w/1" --jsonl "$T/work.jsonl" >/dev/null
         same "$(journal_count)" "$LINES" "records after a kill at $n"
         device=$((device + 1))
@@ -83,7 +61,7 @@ for after in 0 1; do
     done
     n=1
     while fresh; rm -rf "$T/w/1"; cp -R "$T/recorded" "$T/w/1"
-        killed gengbu export "$T/w/1" "$T/w/stick"; do
+        killed "$n" "$when" gengbu export "$T/w/1" "$T/w/stick"; do
         gengbu export "$T/w/1" "$T/w/stick" >/dev/null
         gengbu-hub import "$T/w/hub" "$T/w/stick" >/dev/null
         same "$(sqlite3 "$T/w/hub/hub.db" 'SELECT count(*) FROM incident')" \
@@ -94,7 +72,7 @@ for after in 0 1; do
     step=$((import * 2 / least))
     [ "$step" -ge 1 ] || step=1
     n=1
-    while fresh; killed gengbu-hub import "$T/w/hub" "$T/stick"; do
+    while fresh; killed "$n" "$when" gengbu-hub import "$T/w/hub" "$T/stick"; do
         gengbu-hub import "$T/w/hub" "$T/stick" >/dev/null
         same "$(sqlite3 "$T/w/hub/hub.db" 'SELECT count(*) FROM incident')" \
             "$LINES" "records at the hub after a kill at $n"

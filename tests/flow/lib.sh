@@ -87,6 +87,48 @@ refused()
         fail "$*: does not say '$words': $(cat "$T/refused.err")"
 }
 
+# preloaded FAULT=VALUE... COMMAND...: become it, with fault.c; in a subshell
+preloaded()
+{
+    [ -e "$T/fault.so" ] || cc -shared -fPIC -O1 -D_GNU_SOURCE -w \
+        -o "$T/fault.so" "$root/tests/flow/fault.c" -ldl
+    # ASan must come first, and wants to be told that it does not
+    exec env \
+        ASAN_OPTIONS="${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0" \
+        LD_PRELOAD="$T/fault.so" "$@"
+}
+
+# faulty FAULT=VALUE... COMMAND...: run it so, its exit status in $code, what it
+# said in $T/fault.out and $T/fault.err
+faulty()
+{
+    code=0
+    (preloaded "$@") >"$T/fault.out" 2>"$T/fault.err" || code=$?
+}
+
+# calls [FAULT=WHICH] COMMAND...: into $calls, how many it makes that could go
+# wrong
+calls()
+{
+    faulty FAULT_COUNT="$T/count" "$@"
+    same "$code" 0 "exit status of $*: $(cat "$T/fault.err")"
+    calls=$(cat "$T/count")
+}
+
+# killed N BEFORE|AFTER COMMAND...: run it to be killed at call N; false when
+# it came to its end before that
+killed()
+{
+    at=$1
+    when=$2
+    shift 2
+    faulty FAULT_AT="$at" FAULT="$when" "$@"
+    [ "$code" = 137 ] && return 0
+    [ "$code" = 0 ] ||
+        fail "$*, to be killed $when call $at: $code: $(cat "$T/fault.err")"
+    return 1
+}
+
 # same A B WHAT
 same()
 {
