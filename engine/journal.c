@@ -173,7 +173,7 @@ gb_journal_open(const char *path, gb_now_fn *now, void *context,
     j->now = now;
     j->now_context = context;
     gb_arena_init(&j->arena, GB_ARENA_MAX);
-    gb_buf_init(&j->scratch, 2 * GB_SET_MAX);
+    gb_buf_init(&j->scratch, GB_RECORD_MAX);
     enum gb_err e = gb_db_open(path, false, GB_DB_FULL, &j->db, fail);
     if (!e)
         e = gb_db_int(j->db, "PRAGMA application_id", &id, &found, fail);

@@ -131,11 +131,19 @@ put_record(void *context, const struct gb_rec *r, struct gb_fail *fail)
     return gb_tables_put(d->tables, r, fail);
 }
 
+/* One of its own that the hub does not have. */
+static enum gb_err
+drop_gone(void *context, int table, int64_t id, struct gb_fail *fail)
+{
+    struct gb_journal *j = context;
+    return table < j->schema->ntables
+               ? gb_tables_delete(j->tables, table, id, fail)
+               : GB_OK;
+}
+
 static enum gb_err
 put_records(struct gb_journal *j, struct gb_delta_in *d, struct gb_fail *fail)
 {
-    sqlite3_stmt *s;
-    bool row;
     enum gb_err e = GB_OK;
     d->tables = j->tables;
     /* "keep only these": everything that was accepted goes first */
@@ -143,20 +151,8 @@ put_records(struct gb_journal *j, struct gb_delta_in *d, struct gb_fail *fail)
         e = gb_db_execf(j->db, fail, "DELETE FROM \"%w\" WHERE _pos >= 16",
                         j->schema->tables[t].name);
     if (!e)
-        e = gb_db_prepare(j->db, "SELECT bytes FROM _part ORDER BY part", &s,
-                          fail);
-    if (e)
-        return e;
-    while (!(e = gb_db_step(s, &row, fail)) && row)
-        if ((e = gb_delta_records(gb_db_blob(s, 0), j->schema, put_record, d,
-                                  fail)))
-            break;
-    sqlite3_finalize(s);
-    for (int i = 0; i < d->once.ngone && !e; i++)
-        if (d->once.gone[i].table < j->schema->ntables)
-            e = gb_tables_delete(j->tables, d->once.gone[i].table,
-                                 d->once.gone[i].id, fail);
-    return e;
+        e = gb_delta_all_records(j, put_record, d, fail);
+    return e ? e : gb_delta_names(j, GB_DELTA_J_GONE, drop_gone, j, fail);
 }
 
 /*

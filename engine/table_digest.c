@@ -52,7 +52,7 @@ gb_tables_digest(struct gb_tables *t, const struct gb_schema *s,
 {
     struct walk w = {.lineage = lineage};
     enum gb_err e = GB_OK;
-    gb_buf_init(&w.bytes, 4 * GB_SET_MAX);
+    gb_buf_init(&w.bytes, GB_ARENA_MAX);
     gb_sha256_init(&w.sha);
     for (int i = next_table(s, NULL); i >= 0 && !e;
          i = next_table(s, s->tables[i].name))
