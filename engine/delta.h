@@ -35,18 +35,31 @@ struct gb_delta_head {
 
 /* -------------------------------------------------- making, at the hub -- */
 
+#define GB_DELTA_HEADS_MAX 16
+
 struct gb_delta_ask {
     int device;
     uint64_t from;    /* merged by the device; 0: everything */
     uint64_t highest; /* prove growth from this size; 0: from nothing */
     uint32_t schema;  /* newest version that the device has */
     int64_t clock_ms;
+    bool unsure; /* what else it was given is not known: keep only these */
+    /* Sizes behind `from` that it may have got to meanwhile, by deltas that
+     * were made and that it has not named since: rising. */
+    uint64_t heads[GB_DELTA_HEADS_MAX];
+    int nheads;
 };
 /* Receives each part, signed bytes and signature, in order. */
 typedef enum gb_err gb_delta_sink(void *context, struct gb_span container,
                                   struct gb_fail *fail);
-/* Make a delta up to the state's size; nothing is made when the device has
- * all.  The caller holds a transaction, so that it is one snapshot. */
+/*
+ * Make a delta up to the state's size; nothing is made when the device has
+ * all.  The caller holds a transaction, so that it is one snapshot.
+ *
+ * It can be applied at `from` and at every head behind it, so a record is left
+ * out only if the device has it at each of them, and one that it had at any of
+ * them and must not have now comes once more, named as left (scope.h).
+ */
 enum gb_err gb_delta_make(struct gb_state *st, const struct gb_delta_ask *ask,
                           const struct gb_sign_key *key, gb_delta_sink *sink,
                           void *context, struct gb_fail *fail);
@@ -68,6 +81,7 @@ enum gb_delta_joined_kind {
     GB_DELTA_J_RECEIPTS, /* strings: batch lines of the receiver's sets */
     GB_DELTA_J_GONE,     /* names of records of its own that the hub lacks */
     GB_DELTA_J_LARGE,    /* strings: a record each */
+    GB_DELTA_J_LEFT,     /* names of records that are out of scope now */
     GB_DELTA_JOINED_COUNT
 };
 extern const unsigned gb_delta_joined_section[GB_DELTA_JOINED_COUNT];
@@ -130,7 +144,8 @@ enum {
     GB_DELTA_PROOF = 15,
     GB_DELTA_LINEAGE = 16,
     GB_DELTA_GONE = 17,
-    GB_DELTA_LARGE = 18
+    GB_DELTA_LARGE = 18,
+    GB_DELTA_LEFT = 19
 };
 #define GB_DELTA_HEADER 140
 #define GB_DELTA_RECORDS_MAX 4096 /* of one part: bounds a device's memory */

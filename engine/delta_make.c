@@ -3,21 +3,28 @@
 #include <string.h>
 
 #include "delta_private.h"
+#include "scope.h"
 #include "touch.h"
 
-/* A record that the sets since the from-head touched. */
+/* A record that may have to come. */
 struct touch {
     int table;
     int64_t id;
-    bool theirs; /* somebody else did, or the hub took something back */
+    bool theirs; /* others changed it, or the hub took something back */
+    bool own;    /* the device itself did */
 };
 
 struct making {
     struct gb_state *st;
     const struct gb_delta_ask *ask;
     struct gb_delta_out out;
+    struct gb_scope *scope;
     struct touch *touched;
     size_t ntouched, room;
+    bool past[GB_TABLES_MAX]; /* earlier answers of its scope may differ */
+    uint64_t heads[GB_DELTA_HEADS_MAX + 1]; /* where the device may stand */
+    int nheads;
+    struct gb_arena arena; /* one record */
 };
 
 /* -------------------------------------------------------- what to bring -- */
@@ -50,7 +57,8 @@ collect_touched(struct making *m, struct gb_fail *fail)
         (long long)m->ask->from);
     while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
         struct gb_touch_reader r;
-        struct touch t = {.theirs = sqlite3_column_int(s, 0) != m->ask->device};
+        struct touch t = {.own = sqlite3_column_int(s, 0) == m->ask->device};
+        t.theirs = !t.own;
         gb_touch_open(&r, gb_db_blob(s, 1));
         while (!e && gb_touch_next(&r, &t.table, &t.id))
             e = add_touch(m, t, fail);
@@ -98,7 +106,7 @@ by_record(const void *a, const void *b)
     return (x->id > y->id) - (x->id < y->id);
 }
 
-/* Sorted, each once, without those that only the device itself touched. */
+/* Sorted, each once. */
 static void
 sort_touched(struct making *m)
 {
@@ -107,13 +115,132 @@ sort_touched(struct making *m)
         qsort(m->touched, m->ntouched, sizeof *m->touched, by_record);
     for (size_t i = 0; i < m->ntouched;) {
         struct touch t = m->touched[i];
-        for (i++; i < m->ntouched && !by_record(&m->touched[i], &t); i++)
+        for (i++; i < m->ntouched && !by_record(&m->touched[i], &t); i++) {
             t.theirs |= m->touched[i].theirs;
-        if (t.theirs)
-            m->touched[n++] = t;
+            t.own |= m->touched[i].own;
+        }
+        m->touched[n++] = t;
     }
     m->ntouched = n;
 }
+
+/* ---------------------------------------------------------------- scope -- */
+
+/* Whether a table has new records since the from-head. */
+static enum gb_err
+grown(struct making *m, int table, bool *out, struct gb_fail *fail)
+{
+    sqlite3_stmt *s;
+    bool row;
+    enum gb_err e =
+        gb_db_preparef(gb_state_db(m->st), &s, fail,
+                       "SELECT 1 FROM \"%w\" WHERE id = ?1 AND _pos >> 4 > ?2",
+                       gb_state_schema(m->st)->tables[table].name);
+    for (size_t i = 0; i < m->ntouched && !e && !*out; i++) {
+        if (m->touched[i].table != table)
+            continue;
+        sqlite3_reset(s);
+        sqlite3_bind_int64(s, 1, m->touched[i].id);
+        sqlite3_bind_int64(s, 2, (int64_t)m->ask->from);
+        e = gb_db_step(s, &row, fail);
+        *out |= !e && row;
+    }
+    sqlite3_finalize(s);
+    return e;
+}
+
+static enum gb_err
+add_candidate(void *context, int table, int64_t id, struct gb_fail *fail)
+{
+    return add_touch(context, (struct touch){.table = table, .id = id}, fail);
+}
+
+/* Records of one table that nobody touched, and whose answer changed. */
+static enum gb_err
+collect_moved(struct making *m, int table, struct gb_fail *fail)
+{
+    const struct gb_table *t = &gb_state_schema(m->st)->tables[table];
+    struct gb_scope_moved moved;
+    enum gb_err e = gb_scope_moved(m->scope, table, m->ask->from, &moved, fail);
+    for (int i = 0; i < t->nreads && t->scope_grows && !e; i++)
+        if (t->reads[i].table != table || t->scope_self)
+            e = grown(m, t->reads[i].table, &moved.others, fail);
+    m->past[table] = moved.own || moved.others;
+    for (int h = 0; h < m->nheads && moved.others && !e; h++)
+        e = gb_scope_differ(m->scope, table, m->heads[h], add_candidate, m,
+                            fail);
+    return e;
+}
+
+static enum gb_err
+collect_candidates(struct making *m, struct gb_fail *fail)
+{
+    const struct gb_schema *s = gb_state_schema(m->st);
+    m->heads[m->nheads++] = m->ask->from;
+    for (int i = 0; i < m->ask->nheads; i++)
+        m->heads[m->nheads++] = m->ask->heads[i];
+    enum gb_err e = collect_touched(m, fail);
+    if (!e)
+        e = collect_waiting(m, fail);
+    sort_touched(m);
+    size_t touched = m->ntouched; /* what is new here was touched */
+    for (int t = 0; t < s->ntables && !e; t++)
+        if (s->tables[t].scope)
+            e = collect_moved(m, t, fail);
+    if (m->ntouched > touched)
+        sort_touched(m);
+    return e;
+}
+
+/* The rival verdict is part of the record, and no set of the device's own
+ * says it. */
+static enum gb_err
+judged_anew(struct making *m, const struct touch *t, bool *out,
+            struct gb_fail *fail)
+{
+    struct gb_rec r;
+    bool found;
+    gb_arena_reset(&m->arena);
+    enum gb_err e = gb_tables_load(gb_state_tables(m->st), t->table, t->id,
+                                   &m->arena, &r, &found, fail);
+    *out |= !e && found && r.rival_pos > (int64_t)m->ask->from;
+    return e;
+}
+
+/* A record that is out of scope: if the device may have it, it hears so. */
+static enum gb_err
+let_go(struct making *m, const struct touch *t, bool had, struct gb_fail *fail)
+{
+    if (!had && !t->own)
+        return GB_OK;
+    enum gb_err e =
+        gb_delta_name(&m->out, GB_DELTA_J_LEFT, t->table, t->id, fail);
+    return e ? e : gb_delta_bring(&m->out, t->table, t->id, fail);
+}
+
+/* One candidate: brought, left out, or let go. */
+static enum gb_err
+decide(struct making *m, const struct touch *t, struct gb_fail *fail)
+{
+    bool in = true, had = false, lacked = false, bring = t->theirs;
+    enum gb_err e = GB_OK;
+    if (gb_state_schema(m->st)->tables[t->table].scope)
+        e = gb_scope_now(m->scope, t->table, t->id, &in, fail);
+    for (int h = 0; m->past[t->table] && h < m->nheads && !e; h++) {
+        enum gb_scope_was was;
+        e = gb_scope_at(m->scope, t->table, t->id, m->heads[h], &was, fail);
+        had |= was == GB_WAS_IN;
+        lacked |= was == GB_WAS_OUT;
+    }
+    if (!e && !in)
+        return let_go(m, t, had, fail);
+    bring |= lacked;
+    if (!e && !bring)
+        e = judged_anew(m, t, &bring, fail);
+    return e || !bring ? e : gb_delta_bring(&m->out, t->table, t->id, fail);
+}
+
+/* ------------------------------------------------------------ the whole -- */
 
 /* The lines of the device's own sets since the from-head. */
 static enum gb_err
@@ -141,43 +268,31 @@ bring_receipts(struct making *m, struct gb_fail *fail)
     return e;
 }
 
-/* Everything that there is, by id: a walk cannot keep its rows, so ids come
- * first and each record is then read like any other. */
 static enum gb_err
-bring_table(struct making *m, int table, struct gb_fail *fail)
+bring_id(void *context, int table, int64_t id, struct gb_fail *fail)
 {
-    sqlite3_stmt *s;
-    bool row;
-    enum gb_err e = gb_db_preparef(gb_state_db(m->st), &s, fail,
-                                   "SELECT id FROM \"%w\" ORDER BY id",
-                                   gb_state_schema(m->st)->tables[table].name);
-    while (!e && !(e = gb_db_step(s, &row, fail)) && row)
-        e = gb_delta_bring(&m->out, table, sqlite3_column_int64(s, 0), fail);
-    sqlite3_finalize(s);
-    return e;
+    struct making *m = context;
+    return gb_delta_bring(&m->out, table, id, fail);
 }
 
 static enum gb_err
 bring_all(struct making *m, struct gb_fail *fail)
 {
     enum gb_err e = bring_receipts(m, fail);
-    if (e)
-        return e;
-    if (m->out.head.keep) {
+    if (!e && m->out.head.keep) {
         for (int t = 0; t < gb_state_schema(m->st)->ntables && !e; t++)
-            e = bring_table(m, t, fail);
-    } else {
-        e = collect_touched(m, fail);
+            e = gb_scope_each(m->scope, t, bring_id, m, fail);
         if (!e)
-            e = collect_waiting(m, fail);
-        sort_touched(m);
+            e = collect_waiting(m, fail); /* for those that are gone */
+    } else if (!e) {
+        e = collect_candidates(m, fail);
         for (size_t i = 0; i < m->ntouched && !e; i++)
-            e = gb_delta_bring(&m->out, m->touched[i].table, m->touched[i].id,
-                               fail);
+            e = decide(m, &m->touched[i], fail);
     }
     return e ? e : gb_delta_out_end(&m->out, fail);
 }
 
+/* The head of the delta, and the scope that it has. */
 static enum gb_err
 fill_head(struct making *m, struct gb_fail *fail)
 {
@@ -188,10 +303,16 @@ fill_head(struct making *m, struct gb_fail *fail)
     if (!e && !found)
         e = gb_fail_set(fail, GB_E_UNKNOWN, "there is no device %d",
                         m->ask->device);
+    if (!e)
+        e = gb_scope_open(m->st, &d, &m->scope, fail);
+    bool steady = false;
+    if (!e)
+        e = gb_scope_steady(m->scope, m->ask->from, &steady, fail);
     if (e)
         return e;
     *h = (struct gb_delta_head){.device = m->ask->device,
-                                .keep = m->ask->from == 0,
+                                .keep = m->ask->from == 0 || m->ask->unsure ||
+                                        !steady,
                                 .from = m->ask->from,
                                 .to = gb_state_head(m->st),
                                 .accepted = d.seq,
@@ -216,12 +337,15 @@ gb_delta_make(struct gb_state *st, const struct gb_delta_ask *ask,
                                .context = context}};
     if (ask->from >= gb_state_size(st))
         return GB_OK;
+    gb_arena_init(&m.arena, GB_ARENA_MAX);
     enum gb_err e = gb_delta_out_open(&m.out, fail);
     if (!e)
         e = fill_head(&m, fail);
     if (!e)
         e = bring_all(&m, fail);
     free(m.touched);
+    gb_scope_close(m.scope);
+    gb_arena_release(&m.arena);
     gb_delta_out_release(&m.out);
     return e;
 }

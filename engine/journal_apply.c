@@ -122,39 +122,6 @@ take_lineage(struct gb_journal *j, const struct gb_lineage *l,
     return e;
 }
 
-/* A record of the delta replaces what was here. */
-static enum gb_err
-put_record(void *context, const struct gb_rec *r, struct gb_fail *fail)
-{
-    struct gb_delta_in *d = context;
-    d->counts->records++;
-    return gb_tables_put(d->tables, r, fail);
-}
-
-/* One of its own that the hub does not have. */
-static enum gb_err
-drop_gone(void *context, int table, int64_t id, struct gb_fail *fail)
-{
-    struct gb_journal *j = context;
-    return table < j->schema->ntables
-               ? gb_tables_delete(j->tables, table, id, fail)
-               : GB_OK;
-}
-
-static enum gb_err
-put_records(struct gb_journal *j, struct gb_delta_in *d, struct gb_fail *fail)
-{
-    enum gb_err e = GB_OK;
-    d->tables = j->tables;
-    /* "keep only these": everything that was accepted goes first */
-    for (int t = 0; d->head.keep && t < j->schema->ntables && !e; t++)
-        e = gb_db_execf(j->db, fail, "DELETE FROM \"%w\" WHERE _pos >= 16",
-                        j->schema->tables[t].name);
-    if (!e)
-        e = gb_delta_all_records(j, put_record, d, fail);
-    return e ? e : gb_delta_names(j, GB_DELTA_J_GONE, drop_gone, j, fail);
-}
-
 /*
  * Where the open tail begins after this: it is empty now, so behind what is
  * still pending, or behind nothing.  The clock may fall here (design §3), and
@@ -228,7 +195,7 @@ apply(struct gb_journal *j, struct gb_delta_in *d,
     if (!e)
         e = take_schema(j, d, fail);
     if (!e)
-        e = put_records(j, d, fail);
+        e = gb_delta_put(j, d, fail);
     if (!e)
         e = gb_delta_redo(j, d, fail);
     if (!e)
@@ -292,6 +259,14 @@ gb_journal_taken_back(struct gb_journal *j, gb_taken_back_fn *fn, void *context,
 
 /* --------------------------------------------------------------- digest -- */
 
+static enum gb_err
+in_scope(void *context, int table, int64_t id, bool *in, struct gb_fail *fail)
+{
+    enum gb_err e = gb_journal_readonly(context, table, id, in, fail);
+    *in = !*in;
+    return e;
+}
+
 enum gb_err
 gb_journal_digest(struct gb_journal *j, uint8_t out[32], struct gb_fail *fail)
 {
@@ -309,7 +284,8 @@ gb_journal_digest(struct gb_journal *j, uint8_t out[32], struct gb_fail *fail)
         if (!e)
             e = gb_delta_undo(j, &d, fail);
         if (!e)
-            e = gb_tables_digest(j->tables, j->schema, &j->lineage, out, fail);
+            e = gb_tables_digest(j->tables, j->schema, &j->lineage, in_scope, j,
+                                 out, fail);
         gb_journal_rollback(j);
         j->c.local = true;
     }

@@ -1,5 +1,6 @@
 /* journal_delta.h - a delta being applied: shared by journal_parts.c (its
  * parts), journal_delta.c (is it for us), journal_accept.c (own sets) and
+ * journal_put.c (the hub's records), journal_redo.c (what is unaccepted) and
  * journal_apply.c (the rest). */
 #ifndef GB_JOURNAL_DELTA_H
 #define GB_JOURNAL_DELTA_H
@@ -13,8 +14,7 @@ struct gb_delta_in {
     struct gb_log *log; /* all unaccepted changes, by stamp */
     size_t nlog;
     struct gb_applied *counts;
-    struct gb_tables *tables; /* where the records go */
-    struct gb_arena arena;    /* owns the above */
+    struct gb_arena arena; /* owns the above */
 };
 
 /* Read the first gathered part; gb_arena_release() frees it. */
@@ -51,6 +51,10 @@ enum gb_err gb_delta_undo(struct gb_journal *j, const struct gb_delta_in *d,
  * state here too, or are taken back. */
 enum gb_err gb_delta_accept(struct gb_journal *j, struct gb_delta_in *d,
                             struct gb_fail *fail);
+/* The hub's records in place of what was accepted here; those that left the
+ * scope stay, read-only, as long as unaccepted changes name them. */
+enum gb_err gb_delta_put(struct gb_journal *j, struct gb_delta_in *d,
+                         struct gb_fail *fail);
 /* Merge what is still unaccepted on top again, and note its old values. */
 enum gb_err gb_delta_redo(struct gb_journal *j, struct gb_delta_in *d,
                           struct gb_fail *fail);

@@ -17,11 +17,11 @@
     X(GET_NODE, "SELECT hash FROM _node WHERE level = ? AND idx = ?")          \
     X(GET_DEVICE,                                                              \
       "SELECT level, name, ticket, sign_key, receive_key, attributes, seq, "   \
-      "sha, last, since FROM _device WHERE number = ?")                        \
+      "sha, last, since, moved FROM _device WHERE number = ?")                 \
     X(PUT_DEVICE,                                                              \
       "REPLACE INTO _device(number, level, name, ticket, sign_key, "           \
-      "receive_key, attributes, seq, sha, last, since) "                       \
-      "VALUES(?,?,?,?,?,?,?,?,?,?,?)")                                         \
+      "receive_key, attributes, seq, sha, last, since, moved) "                \
+      "VALUES(?,?,?,?,?,?,?,?,?,?,?,?)")                                       \
     X(PUT_CHAIN,                                                               \
       "UPDATE _device SET seq = ?2, sha = ?3, last = ?4 WHERE number = ?1")    \
     X(GET_LEVEL,                                                               \
@@ -32,7 +32,7 @@
       "INSERT INTO _wait(device, stamp, seq, idx, pos, code, kind, tbl, id, "  \
       "actor) VALUES(?,?,?,?,?,?,?,?,?,?)")                                    \
     X(PUT_SITE, "REPLACE INTO _site(key, value) VALUES(?,?)")                  \
-    X(ADD_SCHEMA, "INSERT INTO _schema(version, text) VALUES(?,?)")
+    X(ADD_SCHEMA, "INSERT INTO _schema(version, text, pos) VALUES(?,?,?)")
 
 enum gb_state_sql {
 #define X(name, sql) GB_SQL_##name,
@@ -76,6 +76,10 @@ struct gb_applying {
 /* One operation; *code says why it waits, or GB_CODE_NONE (state_op.c). */
 enum gb_err gb_state_op(struct gb_state *st, struct gb_applying *a, int index,
                         enum gb_code *code, struct gb_fail *fail);
+/* Before the row of a record is rewritten: what it showed in columns that some
+ * scope reads, and will not show any more (state_scope.c). */
+enum gb_err gb_state_note_was(struct gb_state *st, const struct gb_rec *r,
+                              int64_t pos, struct gb_fail *fail);
 /* An operation of the site itself (state_site.c). */
 enum gb_err gb_state_site_op(struct gb_state *st, const struct gb_applying *a,
                              const struct gb_op *op, enum gb_code *code,

@@ -191,7 +191,7 @@ while :; do
     [ "$code" != 0 ] || break
     same "$code" 137 "exit status of a kill at $n: $(cat "$T/out")"
     gengbu import "$T/w" "$T/stick" >"$T/out"
-    same "$(gengbu digest "$T/w")" "$(gengbu digest "$T/2")" \
+    same "$(gengbu digest "$T/w")" "$(gengbu-hub digest "$hub" --device 1)" \
         "digest after a kill at $n"
     kills=$((kills + 1))
     n=$((n + 1 + n / 6))
