@@ -17,6 +17,7 @@ struct listing {
     const struct gb_schema *schema;
     const char *lang;
     int64_t limit; /* rows; -1: all */
+    bool readonly; /* some record of the table is */
     sqlite3_stmt *rows;
     struct gb_buf out;
 };
@@ -33,17 +34,38 @@ name_at(const void *context, int i)
 }
 
 /* The columns of a table by name, as the engine's own are not shown; JSON has
- * the caller's name and the reason of a void as well. */
+ * the caller's name and the reason of a void as well.  Records that left the
+ * scope are marked, where there are any. */
 static void
 select_table(struct listing *l, const struct gb_table *t, struct gb_buf *sql)
 {
+    bool json = gb_args_flag(l->args, "json");
     gb_buf_text(sql, "SELECT id");
+    if (!json && l->readonly)
+        gb_buf_printf(sql,
+                      ", CASE WHEN id IN (SELECT id FROM _readonly WHERE tbl = "
+                      "%d) THEN 'read-only' END AS \"(scope)\"",
+                      (int)(t - l->schema->tables));
     for (int c = 0; c < t->ncolumns; c++)
         gb_buf_printf(sql, ", \"%s\"", t->columns[c].name);
-    if (gb_args_flag(l->args, "json"))
-        gb_buf_text(sql, ", _ref, _void");
+    if (json)
+        gb_buf_printf(sql,
+                      ", _ref, _void, id IN (SELECT id FROM _readonly WHERE "
+                      "tbl = %d) AS _readonly",
+                      (int)(t - l->schema->tables));
     gb_buf_printf(sql, " FROM \"%s\"%s ORDER BY id", t->name,
                   gb_args_flag(l->args, "all") ? "" : " WHERE _void IS NULL");
+}
+
+/* Whether some record of the table has left the scope. */
+static enum gb_err
+find_readonly(struct listing *l, int table, struct gb_fail *fail)
+{
+    char sql[80];
+    int64_t n;
+    snprintf(sql, sizeof sql, "SELECT 1 FROM _readonly WHERE tbl = %d LIMIT 1",
+             table);
+    return gb_db_int(gb_journal_db(l->f.journal), sql, &n, &l->readonly, fail);
 }
 
 static enum gb_err
@@ -58,10 +80,14 @@ prepare(struct listing *l, const char *name, struct gb_fail *fail)
     if (table < 0 && view == l->schema->nviews)
         return gb_near_fail(fail, "table", gb_span_text(name), name_at,
                             l->schema);
-    if (table >= 0)
+    if (table >= 0) {
+        enum gb_err e = find_readonly(l, table, fail);
+        if (e)
+            return e;
         select_table(l, &l->schema->tables[table], &sql);
-    else
+    } else {
         gb_buf_printf(&sql, "SELECT * FROM \"%s\"", name);
+    }
     gb_buf_printf(&sql, " LIMIT %lld", (long long)l->limit);
     gb_buf_u8(&sql, 0);
     enum gb_err e = gb_buf_check(&sql, "a query", fail);

@@ -16,6 +16,7 @@ struct showing {
     const struct gb_table *table;
     int number;
     const char *lang;
+    bool readonly;
     struct gb_rec rec; /* how the hub's writes stand to one another */
     sqlite3_stmt *row; /* what shows, own writes on top: columns, void */
     struct gb_arena arena;
@@ -60,6 +61,7 @@ json_engine(const struct showing *s, struct gb_json_writer *w)
     gb_json_pair_int(w, "time_ms", gb_stamp_ms(r->stamp));
     gb_json_pair_bool(w, "sent", r->pos != GB_POS_PENDING);
     gb_json_pair_bool(w, "rival", r->rival);
+    gb_json_pair_bool(w, "readonly", s->readonly);
     if (r->ref.len)
         gb_json_pair_span(w, "ref", r->ref);
     struct gb_value reason = gb_db_value(s->row, s->table->ncolumns);
@@ -148,6 +150,9 @@ engine_lines(struct showing *s, struct gb_grid *g)
     line(g, "(made)", gb_term_time(time, gb_stamp_ms(r->stamp)));
     if (r->pos == GB_POS_PENDING)
         line(g, "(unsent)", "the hub has not accepted it yet");
+    if (s->readonly)
+        line(g, "(read-only)",
+             "it left this handheld's scope, and goes with a sync");
     if (r->ref.len) {
         gb_grid_text(g, "(ref)");
         gb_grid_cell(g, r->ref);
@@ -227,6 +232,9 @@ load(struct showing *s, struct gb_fail *fail)
     if (!e && !found)
         e = gb_fail_set(fail, GB_E_MISSING, "there is no %s %s", s->table->name,
                         text);
+    if (!e)
+        e = gb_journal_readonly(s->f.journal, s->number, id, &s->readonly,
+                                fail);
     return e ? e : load_row(s, id, fail);
 }
 

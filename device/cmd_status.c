@@ -34,6 +34,23 @@ json_taken(void *context, const struct gb_taken_back *t)
     gb_json_end_object(w);
 }
 
+/* NAME=VALUE lines, as an object. */
+static void
+json_attributes(struct gb_json_writer *w, const char *line)
+{
+    char name[GB_ATTRIBUTES_MAX];
+    gb_json_begin_object(w);
+    for (const char *end; (end = strchr(line, '\n')); line = end + 1) {
+        size_t n = strcspn(line, "=");
+        if (line + n >= end)
+            continue;
+        snprintf(name, sizeof name, "%.*s", (int)n, line);
+        gb_json_pair_span(w, name,
+                          GB_SPAN(line + n + 1, (size_t)(end - line) - n - 1));
+    }
+    gb_json_end_object(w);
+}
+
 static void
 json_device(struct gb_json_writer *w, const struct gb_journal_info *i)
 {
@@ -42,6 +59,9 @@ json_device(struct gb_json_writer *w, const struct gb_journal_info *i)
     gb_json_pair_int(w, "device", i->device);
     gb_json_pair_text(w, "name", i->name);
     gb_json_pair_int(w, "level", i->level);
+    gb_json_key(w, "attributes");
+    json_attributes(w, i->attributes);
+    gb_json_pair_int(w, "readonly", i->readonly);
     gb_json_pair_text(w, "site", i->site.name);
     gb_json_pair_text(w, "site_id", hex);
     gb_json_pair_text(w, "timezone", i->site.timezone);
@@ -102,6 +122,27 @@ print_actor(const struct gb_journal_info *i, struct gb_buf *out)
                   i->actor ? id : "nobody: use `gengbu signin`");
 }
 
+/* What the device is to the office, and so which records it has. */
+static void
+print_scope(const struct gb_journal_info *i, struct gb_buf *out)
+{
+    const char *line = i->attributes;
+    gb_buf_text(out, "scope        ");
+    for (const char *end; (end = strchr(line, '\n')); line = end + 1) {
+        gb_buf_text(out, line == i->attributes ? "" : ", ");
+        gb_term_clean(out, GB_SPAN(line, (size_t)(end - line)));
+    }
+    gb_buf_text(out, *i->attributes ? "" : "no area: what concerns everybody");
+    if (i->readonly)
+        gb_buf_printf(
+            out,
+            "; %lld record%s left it, and go%s when what is unsent is "
+            "accepted",
+            (long long)i->readonly, i->readonly == 1 ? "" : "s",
+            i->readonly == 1 ? "es" : "");
+    gb_buf_text(out, "\n");
+}
+
 /* What the staff should know: work that has not reached the office. */
 static void
 print_work(const struct gb_journal_info *i, struct gb_buf *out)
@@ -136,6 +177,7 @@ print_lines(struct gb_folder *f, const struct gb_journal_info *i,
     gb_buf_printf(out, "\nhub          %s\n",
                   *i->url ? i->url : "no address: by stick only");
     gb_buf_release(&names);
+    print_scope(i, out);
     print_actor(i, out);
     print_work(i, out);
     gb_buf_printf(out, "merged head  %s\n", head_text(head, &i->merged));

@@ -255,9 +255,29 @@ gb_capture_changed(struct gb_journal *j, const struct gb_table *t, int column,
     return e;
 }
 
+/* A record that left the scope is only there for what is unsent. */
+static enum gb_err
+check_scope(struct gb_journal *j, const struct gb_table *t, int64_t id,
+            struct gb_fail *fail)
+{
+    bool readonly;
+    char text[GB_ID_TEXT];
+    enum gb_err e = gb_journal_readonly(j, (int)(t - j->schema->tables), id,
+                                        &readonly, fail);
+    if (e || !readonly)
+        return e;
+    gb_id_print(text, id);
+    return gb_fail_set(
+        fail, GB_E_STATE,
+        "%s %s has left the scope of this handheld: it can only "
+        "be read, and goes with a sync; ask the office to change "
+        "it",
+        t->name, text);
+}
+
 /* What both a change and a void must not do. */
 enum gb_err
-gb_capture_update(const struct gb_journal *j, const struct gb_table *t,
+gb_capture_update(struct gb_journal *j, const struct gb_table *t,
                   sqlite3_value **args, struct gb_fail *fail)
 {
     if (sqlite3_value_int64(args[1]) != sqlite3_value_int64(args[2]) ||
@@ -269,5 +289,6 @@ gb_capture_update(const struct gb_journal *j, const struct gb_table *t,
     if (sqlite3_value_type(args[4]) != SQLITE_NULL)
         return gb_fail_set(fail, GB_E_STATE, "%s: the record is void", t->name);
     bool voids = sqlite3_value_type(args[5]) != SQLITE_NULL;
-    return gb_capture_actor(j, t, voids ? t->voids : t->write, fail);
+    enum gb_err e = check_scope(j, t, sqlite3_value_int64(args[1]), fail);
+    return e ? e : gb_capture_actor(j, t, voids ? t->voids : t->write, fail);
 }

@@ -54,7 +54,8 @@ read_sections(struct gb_span part, struct gb_sections *out,
 {
     static const uint8_t known[] = {
         GB_DELTA_SITE,     GB_DELTA_DEVICE, GB_DELTA_RECORDS, GB_DELTA_SCHEMA,
-        GB_DELTA_RECEIPTS, GB_DELTA_PROOF,  GB_DELTA_LINEAGE, GB_DELTA_GONE};
+        GB_DELTA_RECEIPTS, GB_DELTA_PROOF,  GB_DELTA_LINEAGE, GB_DELTA_GONE,
+        GB_DELTA_LARGE,    GB_DELTA_LEFT};
     if (part.len < GB_DELTA_HEADER)
         return gb_fail_set(fail, GB_E_FORMAT, "not a part of a delta");
     struct gb_span rest =
@@ -76,28 +77,6 @@ open(const struct gb_sections *s, unsigned type, struct gb_arena *arena,
     *out = GB_SPAN(NULL, 0);
     return found ? gb_section_open(found, GB_SPAN(NULL, 0), arena, out, fail)
                  : GB_OK;
-}
-
-static enum gb_err
-read_receipts(struct gb_span bytes, struct gb_arena *arena,
-              struct gb_delta_once *out, struct gb_fail *fail)
-{
-    struct gb_reader in = gb_reader_of(bytes);
-    size_t n = 0;
-    while (gb_read_left(&in) && gb_read_string(&in).ptr)
-        n++;
-    out->receipts = gb_arena_array(arena, n, sizeof *out->receipts);
-    if (in.bad || !out->receipts)
-        return gb_fail_set(fail, GB_E_FORMAT, "the receipts are damaged");
-    in = gb_reader_of(bytes);
-    for (size_t i = 0; i < n; i++) {
-        enum gb_err e =
-            gb_line_read(gb_read_string(&in), arena, &out->receipts[i], fail);
-        if (e)
-            return e;
-    }
-    out->nreceipts = (int)n;
-    return GB_OK;
 }
 
 static bool
@@ -127,31 +106,12 @@ read_lineage(struct gb_span bytes, struct gb_arena *arena,
     return gb_read_done(&in);
 }
 
-static bool
-read_gone(struct gb_span bytes, struct gb_arena *arena,
-          struct gb_delta_once *out)
-{
-    struct gb_reader in = gb_reader_of(bytes);
-    size_t room = bytes.len / 2;
-    out->gone = gb_arena_array(arena, room, sizeof *out->gone);
-    if (!out->gone)
-        return false;
-    while (gb_read_left(&in) && (size_t)out->ngone < room) {
-        struct gb_gone *g = &out->gone[out->ngone++];
-        uint64_t table = gb_read_varint(&in);
-        in.bad |= table >= GB_TABLES_MAX;
-        g->table = (int)table;
-        g->id = gb_read_zigzag(&in);
-    }
-    return gb_read_done(&in);
-}
-
 enum gb_err
 gb_delta_once_read(struct gb_span part, struct gb_arena *arena,
                    struct gb_delta_once *out, struct gb_fail *fail)
 {
     struct gb_sections s;
-    struct gb_span receipts, proof, lineage, gone;
+    struct gb_span proof, lineage;
     *out = (struct gb_delta_once){0};
     enum gb_err e = read_sections(part, &s, fail);
     if (!e)
@@ -161,21 +121,109 @@ gb_delta_once_read(struct gb_span part, struct gb_arena *arena,
     if (!e)
         e = open(&s, GB_DELTA_SCHEMA, arena, &out->schema, fail);
     if (!e)
-        e = open(&s, GB_DELTA_RECEIPTS, arena, &receipts, fail);
-    if (!e)
         e = open(&s, GB_DELTA_PROOF, arena, &proof, fail);
     if (!e)
         e = open(&s, GB_DELTA_LINEAGE, arena, &lineage, fail);
-    if (!e)
-        e = open(&s, GB_DELTA_GONE, arena, &gone, fail);
-    if (!e)
-        e = read_receipts(receipts, arena, out, fail);
-    if (!e && (!read_proof(proof, out) || !read_lineage(lineage, arena, out) ||
-               !read_gone(gone, arena, out)))
+    if (!e && (!read_proof(proof, out) || !read_lineage(lineage, arena, out)))
         e = gb_fail_set(fail, GB_E_FORMAT,
                         "the first part of a delta is damaged");
     return e;
 }
+
+/* ------------------------------------------------------------- streams -- */
+
+const unsigned gb_delta_joined_section[GB_DELTA_JOINED_COUNT] = {
+    [GB_DELTA_J_RECEIPTS] = GB_DELTA_RECEIPTS,
+    [GB_DELTA_J_GONE] = GB_DELTA_GONE,
+    [GB_DELTA_J_LARGE] = GB_DELTA_LARGE,
+    [GB_DELTA_J_LEFT] = GB_DELTA_LEFT,
+};
+
+void
+gb_delta_joined_init(struct gb_delta_joined *j, enum gb_delta_joined_kind kind)
+{
+    *j = (struct gb_delta_joined){.kind = kind};
+    gb_buf_init(&j->bytes, GB_ARENA_MAX);
+}
+
+void
+gb_delta_joined_release(struct gb_delta_joined *j)
+{
+    gb_buf_release(&j->bytes);
+}
+
+enum gb_err
+gb_delta_join(struct gb_delta_joined *j, struct gb_span part,
+              struct gb_fail *fail)
+{
+    struct gb_sections s;
+    struct gb_arena arena;
+    struct gb_span more;
+    gb_arena_init(&arena, GB_BODY_MAX + 4096);
+    enum gb_err e = read_sections(part, &s, fail);
+    if (!e)
+        e = open(&s, gb_delta_joined_section[j->kind], &arena, &more, fail);
+    if (!e && more.len) {
+        /* what was used goes, the rest of a string waits for its end */
+        size_t left = j->bytes.len - j->at;
+        if (left)
+            memmove(j->bytes.ptr, j->bytes.ptr + j->at, left);
+        j->bytes.len = left;
+        j->at = 0;
+        gb_buf_span(&j->bytes, more);
+        e = gb_buf_check(&j->bytes, "a stream of a delta", fail);
+    }
+    gb_arena_release(&arena);
+    return e;
+}
+
+/* What has not been used. */
+static struct gb_reader
+unused(const struct gb_delta_joined *j)
+{
+    struct gb_span all = gb_buf_view(&j->bytes);
+    if (j->at)
+        all = GB_SPAN(all.ptr + j->at, all.len - j->at);
+    return gb_reader_of(all);
+}
+
+bool
+gb_delta_joined_string(struct gb_delta_joined *j, struct gb_span *out)
+{
+    struct gb_reader in = unused(j);
+    size_t before = gb_read_left(&in);
+    *out = gb_read_string(&in);
+    if (!before || in.bad)
+        return false;
+    j->at += before - gb_read_left(&in);
+    return true;
+}
+
+bool
+gb_delta_joined_name(struct gb_delta_joined *j, int *table, int64_t *id)
+{
+    struct gb_reader in = unused(j);
+    size_t before = gb_read_left(&in);
+    uint64_t t = gb_read_varint(&in);
+    *id = gb_read_zigzag(&in);
+    *table = (int)t;
+    if (!before || in.bad || t >= GB_TABLES_MAX)
+        return false;
+    j->at += before - gb_read_left(&in);
+    return true;
+}
+
+enum gb_err
+gb_delta_joined_end(const struct gb_delta_joined *j, struct gb_fail *fail)
+{
+    if (j->at == j->bytes.len)
+        return GB_OK;
+    return gb_fail_set(fail, GB_E_FORMAT,
+                       "section %u of a delta does not end where it should",
+                       gb_delta_joined_section[j->kind]);
+}
+
+/* ------------------------------------------------------------- records -- */
 
 /* The groups of the records section. */
 static enum gb_err
@@ -194,8 +242,8 @@ read_groups(struct gb_span bytes, const struct gb_schema *s, gb_visit *visit,
             n > GB_DELTA_RECORDS_MAX)
             e = gb_fail_set(fail, GB_E_FORMAT, "records of a delta: damaged");
         else
-            e = gb_delta_rows_read(&in, &s->tables[table], n, &arena, visit,
-                                   context, fail);
+            e = gb_delta_rows_read(&in, &s->tables[table], n, false, &arena,
+                                   visit, context, fail);
         gb_arena_reset(&arena);
     }
     if (!e && !gb_read_done(&in))
@@ -220,6 +268,27 @@ gb_delta_records(struct gb_span part, const struct gb_schema *s,
         e = gb_section_open(found, s->dictionary, &arena, &bytes, fail);
     if (!e && found)
         e = read_groups(bytes, s, visit, context, fail);
+    gb_arena_release(&arena);
+    return e;
+}
+
+enum gb_err
+gb_delta_large(struct gb_span bytes, const struct gb_schema *s, gb_visit *visit,
+               void *context, struct gb_fail *fail)
+{
+    struct gb_reader in = gb_reader_of(bytes);
+    struct gb_arena arena;
+    enum gb_err e;
+    gb_arena_init(&arena, GB_ARENA_MAX);
+    uint64_t table = gb_read_varint(&in);
+    if (in.bad || table >= (uint64_t)s->ntables)
+        e = gb_fail_set(fail, GB_E_FORMAT, "a record of a delta: damaged");
+    else
+        e = gb_delta_rows_read(&in, &s->tables[table], 1, true, &arena, visit,
+                               context, fail);
+    if (!e && !gb_read_done(&in))
+        e = gb_fail_set(fail, GB_E_FORMAT,
+                        "a record of a delta: bytes behind the end");
     gb_arena_release(&arena);
     return e;
 }

@@ -43,14 +43,22 @@ write_common(const struct gb_rec *r, struct scratch *s, struct gb_buf *out,
     return put(s, GB_FORM_TEXT, out, fail);
 }
 
-/* Void and the rest of the state: one blob a record, mostly none. */
+/* Void and the rest of the state: one blob a record, mostly none; a large one
+ * is longer than a blob of a column may be. */
 static enum gb_err
-write_codes(const struct gb_rec *r, struct scratch *s, struct gb_buf *out,
-            struct gb_fail *fail)
+write_codes(const struct gb_rec *r, struct scratch *s, bool large,
+            struct gb_buf *out, struct gb_fail *fail)
 {
     struct gb_buf code;
     enum gb_err e = GB_OK;
-    gb_buf_init(&code, GB_SET_MAX);
+    gb_buf_init(&code, GB_RECORD_MAX);
+    if (large) {
+        gb_rec_code_write(r, &code);
+        e = gb_buf_check(&code, "a record's state", fail);
+        gb_buf_string(out, gb_buf_view(&code));
+        gb_buf_release(&code);
+        return e;
+    }
     for (size_t i = 0; i < s->n && !e; i++) {
         gb_buf_clear(&code);
         gb_rec_code_write(&r[i], &code);
@@ -67,8 +75,8 @@ write_codes(const struct gb_rec *r, struct scratch *s, struct gb_buf *out,
 }
 
 enum gb_err
-gb_delta_rows_write(const struct gb_rec *r, size_t n, struct gb_buf *out,
-                    struct gb_fail *fail)
+gb_delta_rows_write(const struct gb_rec *r, size_t n, bool large,
+                    struct gb_buf *out, struct gb_fail *fail)
 {
     const struct gb_table *t = r->table;
     struct scratch s = {.n = n};
@@ -83,7 +91,7 @@ gb_delta_rows_write(const struct gb_rec *r, size_t n, struct gb_buf *out,
         e = put(&s, gb_column_form(&t->columns[c]), out, fail);
     }
     if (!e)
-        e = write_codes(r, &s, out, fail);
+        e = write_codes(r, &s, large, out, fail);
     gb_arena_release(&s.arena);
     gb_arena_release(&s.columns);
     return e ? e : gb_buf_check(out, "records of a delta", fail);
@@ -104,6 +112,21 @@ get(struct gb_reader *in, enum gb_form form, size_t n, struct gb_arena *arena,
         (*out)[i] = v ? *v : GB_VALUE_NULL;
     }
     return e;
+}
+
+/* The state of a large record, which is the only one. */
+static enum gb_err
+get_state(struct gb_reader *in, struct gb_arena *arena, struct gb_value **out,
+          struct gb_fail *fail)
+{
+    struct gb_span code = gb_read_string(in);
+    *out = gb_arena_alloc(arena, sizeof **out);
+    if (!*out)
+        return gb_arena_refused(arena, sizeof **out, fail);
+    **out = code.len ? gb_value_blob(code) : GB_VALUE_NULL;
+    return in->bad ? gb_fail_set(fail, GB_E_FORMAT,
+                                 "the state of a record is cut short")
+                   : GB_OK;
 }
 
 static void
@@ -156,8 +179,8 @@ compose(struct gb_rec *r, size_t i, struct gb_value *const *columns,
 
 enum gb_err
 gb_delta_rows_read(struct gb_reader *in, const struct gb_table *t, size_t n,
-                   struct gb_arena *arena, gb_visit *visit, void *context,
-                   struct gb_fail *fail)
+                   bool large, struct gb_arena *arena, gb_visit *visit,
+                   void *context, struct gb_fail *fail)
 {
     struct gb_value *refs, *codes, *columns[GB_COLUMNS_MAX];
     struct gb_rec *r = gb_arena_array(arena, n, sizeof *r);
@@ -170,7 +193,9 @@ gb_delta_rows_read(struct gb_reader *in, const struct gb_table *t, size_t n,
     for (int c = 0; c < t->ncolumns && !e; c++)
         e = get(in, gb_column_form(&t->columns[c]), n, arena, &columns[c],
                 fail);
-    if (!e)
+    if (!e && large)
+        e = get_state(in, arena, &codes, fail);
+    else if (!e)
         e = get(in, GB_FORM_BLOB, n, arena, &codes, fail);
     for (size_t i = 0; i < n && !e; i++) {
         if (refs[i].type == GB_TEXT)

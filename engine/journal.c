@@ -173,7 +173,7 @@ open_journal(const char *path, bool reader, gb_now_fn *now, void *context,
     j->now = now;
     j->now_context = context;
     gb_arena_init(&j->arena, GB_ARENA_MAX);
-    gb_buf_init(&j->scratch, 2 * GB_SET_MAX);
+    gb_buf_init(&j->scratch, GB_RECORD_MAX);
     enum gb_err e = reader ? gb_db_open_readonly(path, &j->db, fail)
                            : gb_db_open(path, false, GB_DB_FULL, &j->db, fail);
     if (!e)

@@ -77,6 +77,7 @@ struct gb_journal_info {
     struct gb_head merged; /* the hub's state is that of this head */
     int64_t unsealed;      /* operations in the open tail */
     int64_t unsent;        /* operations not accepted yet, tail included */
+    int64_t readonly;      /* records out of scope that are still here */
     int64_t synced_ms;     /* when the last delta came; 0: never */
 };
 enum gb_err gb_journal_info(struct gb_journal *j, struct gb_journal_info *out,
@@ -84,8 +85,13 @@ enum gb_err gb_journal_info(struct gb_journal *j, struct gb_journal_info *out,
 const struct gb_schema *gb_journal_schema(const struct gb_journal *j);
 struct gb_tables *gb_journal_tables(struct gb_journal *j);
 sqlite3 *gb_journal_db(struct gb_journal *j);
-/* Digest of the accepted state: own unaccepted operations are left out, so
- * that after a sync it equals the hub's. */
+/* The record has left this device's scope: it can be read, not written, and
+ * goes once its unsent changes are accepted. */
+enum gb_err gb_journal_readonly(struct gb_journal *j, int table, int64_t id,
+                                bool *readonly, struct gb_fail *fail);
+/* Digest of the accepted state in scope: own unaccepted operations and
+ * read-only records are left out, so that after a sync it equals the hub's of
+ * this device (gb_state_digest_of()). */
 enum gb_err gb_journal_digest(struct gb_journal *j, uint8_t out[32],
                               struct gb_fail *fail);
 
@@ -163,6 +169,7 @@ enum gb_err gb_journal_delta_part(struct gb_journal *j, struct gb_span part,
 /* Counts for people, of the last delta applied. */
 struct gb_applied {
     int64_t records, accepted_sets, quarantined;
+    int64_t left; /* of the records: these are out of scope now */
 };
 enum gb_err gb_journal_delta_apply(struct gb_journal *j,
                                    const struct gb_sign_key *key,

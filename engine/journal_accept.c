@@ -233,32 +233,46 @@ close_set(struct accepting *a, struct gb_fail *fail)
     return e;
 }
 
+struct receipts {
+    struct gb_journal *j;
+    struct gb_delta_in *d;
+    int64_t accepted; /* up to this set */
+};
+
+/* The next set that has a receipt. */
+static enum gb_err
+accept_set(void *context, const struct gb_line *line, struct gb_fail *fail)
+{
+    struct receipts *r = context;
+    struct accepting a = {.j = r->j, .d = r->d, .line = line};
+    if (line->verdict == GB_FORK || line->seq <= r->accepted)
+        return GB_OK;
+    if (line->seq != r->accepted + 1)
+        return gb_fail_set(fail, GB_E_HISTORY,
+                           "the hub's receipts skip set %lld",
+                           (long long)r->accepted + 1);
+    enum gb_err e = open_set(&a, fail);
+    if (!e)
+        e = accept_operations(&a, fail);
+    if (!e)
+        e = close_set(&a, fail);
+    gb_set_release(&a.set);
+    r->accepted++;
+    return e;
+}
+
 enum gb_err
 gb_delta_accept(struct gb_journal *j, struct gb_delta_in *d,
                 struct gb_fail *fail)
 {
-    int64_t accepted;
-    enum gb_err e = gb_journal_get(j, "accepted", &accepted, fail);
-    for (int i = 0; i < d->once.nreceipts && !e; i++) {
-        struct accepting a = {.j = j, .d = d, .line = &d->once.receipts[i]};
-        if (a.line->verdict == GB_FORK || a.line->seq <= accepted)
-            continue;
-        if (a.line->seq != accepted + 1)
-            return gb_fail_set(fail, GB_E_HISTORY,
-                               "the hub's receipts skip set %lld",
-                               (long long)accepted + 1);
-        e = open_set(&a, fail);
-        if (!e)
-            e = accept_operations(&a, fail);
-        if (!e)
-            e = close_set(&a, fail);
-        gb_set_release(&a.set);
-        accepted++;
-    }
-    if (!e && accepted != d->head.accepted)
+    struct receipts r = {.j = j, .d = d};
+    enum gb_err e = gb_journal_get(j, "accepted", &r.accepted, fail);
+    if (!e)
+        e = gb_delta_receipts(j, accept_set, &r, fail);
+    if (!e && r.accepted != d->head.accepted)
         e = gb_fail_set(fail, GB_E_HISTORY,
                         "the hub counts %u sets as accepted, and gives "
                         "receipts up to %lld",
-                        d->head.accepted, (long long)accepted);
-    return e ? e : gb_journal_put(j, "accepted", accepted, fail);
+                        d->head.accepted, (long long)r.accepted);
+    return e ? e : gb_journal_put(j, "accepted", r.accepted, fail);
 }

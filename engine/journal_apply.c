@@ -122,43 +122,6 @@ take_lineage(struct gb_journal *j, const struct gb_lineage *l,
     return e;
 }
 
-/* A record of the delta replaces what was here. */
-static enum gb_err
-put_record(void *context, const struct gb_rec *r, struct gb_fail *fail)
-{
-    struct gb_delta_in *d = context;
-    d->counts->records++;
-    return gb_tables_put(d->tables, r, fail);
-}
-
-static enum gb_err
-put_records(struct gb_journal *j, struct gb_delta_in *d, struct gb_fail *fail)
-{
-    sqlite3_stmt *s;
-    bool row;
-    enum gb_err e = GB_OK;
-    d->tables = j->tables;
-    /* "keep only these": everything that was accepted goes first */
-    for (int t = 0; d->head.keep && t < j->schema->ntables && !e; t++)
-        e = gb_db_execf(j->db, fail, "DELETE FROM \"%w\" WHERE _pos >= 16",
-                        j->schema->tables[t].name);
-    if (!e)
-        e = gb_db_prepare(j->db, "SELECT bytes FROM _part ORDER BY part", &s,
-                          fail);
-    if (e)
-        return e;
-    while (!(e = gb_db_step(s, &row, fail)) && row)
-        if ((e = gb_delta_records(gb_db_blob(s, 0), j->schema, put_record, d,
-                                  fail)))
-            break;
-    sqlite3_finalize(s);
-    for (int i = 0; i < d->once.ngone && !e; i++)
-        if (d->once.gone[i].table < j->schema->ntables)
-            e = gb_tables_delete(j->tables, d->once.gone[i].table,
-                                 d->once.gone[i].id, fail);
-    return e;
-}
-
 /*
  * Where the open tail begins after this: it is empty now, so behind what is
  * still pending, or behind nothing.  The clock may fall here (design §3), and
@@ -232,7 +195,7 @@ apply(struct gb_journal *j, struct gb_delta_in *d,
     if (!e)
         e = take_schema(j, d, fail);
     if (!e)
-        e = put_records(j, d, fail);
+        e = gb_delta_put(j, d, fail);
     if (!e)
         e = gb_delta_redo(j, d, fail);
     if (!e)
@@ -296,6 +259,14 @@ gb_journal_taken_back(struct gb_journal *j, gb_taken_back_fn *fn, void *context,
 
 /* --------------------------------------------------------------- digest -- */
 
+static enum gb_err
+in_scope(void *context, int table, int64_t id, bool *in, struct gb_fail *fail)
+{
+    enum gb_err e = gb_journal_readonly(context, table, id, in, fail);
+    *in = !*in;
+    return e;
+}
+
 enum gb_err
 gb_journal_digest(struct gb_journal *j, uint8_t out[32], struct gb_fail *fail)
 {
@@ -313,7 +284,8 @@ gb_journal_digest(struct gb_journal *j, uint8_t out[32], struct gb_fail *fail)
         if (!e)
             e = gb_delta_undo(j, &d, fail);
         if (!e)
-            e = gb_tables_digest(j->tables, j->schema, &j->lineage, out, fail);
+            e = gb_tables_digest(j->tables, j->schema, &j->lineage, in_scope, j,
+                                 out, fail);
         gb_journal_rollback(j);
         j->c.local = true;
     }

@@ -1,72 +1,8 @@
-/* journal_delta.c - parts of a delta on their way in, and what they must
- * fulfil before one record is touched; see journal.h */
+/* journal_delta.c - what a delta must fulfil before one record is touched; see
+ * journal.h */
 #include "journal_delta.h"
 
 #include <string.h>
-
-/* All parts of one delta say the same of the whole. */
-static bool
-same_delta(const struct gb_delta_head *a, const struct gb_delta_head *b)
-{
-    return a->from == b->from && a->to.size == b->to.size &&
-           a->to.epoch == b->to.epoch && a->keep == b->keep &&
-           !memcmp(a->to.root, b->to.root, 32) && a->accepted == b->accepted &&
-           a->schema == b->schema;
-}
-
-/* The part before this one belongs to it; a first part needs none. */
-static enum gb_err
-check_order(struct gb_journal *j, const struct gb_delta_head *h,
-            struct gb_fail *fail)
-{
-    struct gb_delta_head before;
-    sqlite3_stmt *s;
-    bool row = false;
-    if (h->part == 1)
-        return gb_db_exec(j->db, "DELETE FROM _part", fail);
-    enum gb_err e =
-        gb_db_preparef(j->db, &s, fail,
-                       "SELECT bytes FROM _part WHERE part = %u", h->part - 1);
-    if (!e)
-        e = gb_db_step(s, &row, fail);
-    if (!e && row)
-        e = gb_delta_head_read(gb_db_blob(s, 0), &before, fail);
-    if (!e && (!row || !same_delta(h, &before) || before.last))
-        e = gb_fail_set(fail, GB_E_FORMAT,
-                        "part %u of a delta does not follow the one before",
-                        h->part);
-    sqlite3_finalize(s);
-    return e;
-}
-
-enum gb_err
-gb_journal_delta_part(struct gb_journal *j, struct gb_span part, bool *complete,
-                      struct gb_fail *fail)
-{
-    struct gb_delta_head h;
-    sqlite3_stmt *s = NULL;
-    *complete = false;
-    enum gb_err e = gb_delta_head_read(part, &h, fail);
-    if (!e && memcmp(h.site, j->site.id, sizeof h.site))
-        e = gb_fail_set(fail, GB_E_SITE, "this delta is of another site");
-    if (!e && h.device != j->device)
-        e = gb_fail_set(fail, GB_E_SITE,
-                        "this delta is for device %d, and this is device %d",
-                        h.device, j->device);
-    if (!e)
-        e = check_order(j, &h, fail);
-    if (!e)
-        e = gb_db_prepare(j->db, "REPLACE INTO _part(part, bytes) VALUES(?,?)",
-                          &s, fail);
-    if (!e) {
-        sqlite3_bind_int64(s, 1, h.part);
-        gb_db_bind_blob(s, 2, part);
-        e = gb_db_run(s, fail);
-    }
-    sqlite3_finalize(s);
-    *complete = !e && h.last;
-    return e;
-}
 
 /* It begins where this journal stands, or before, and ends after. */
 static enum gb_err
@@ -130,6 +66,24 @@ own_sha(struct gb_journal *j, uint32_t seq, uint8_t out[32], bool *found,
     return e;
 }
 
+struct forks {
+    struct gb_journal *j;
+    bool own; /* one of them was made here */
+};
+
+static enum gb_err
+look_at_fork(void *context, const struct gb_line *l, struct gb_fail *fail)
+{
+    struct forks *f = context;
+    uint8_t sha[32];
+    bool found;
+    if (l->verdict != GB_FORK)
+        return GB_OK;
+    enum gb_err e = own_sha(f->j, l->seq, sha, &found, fail);
+    f->own |= !e && found && !memcmp(sha, l->sha256, 32);
+    return e;
+}
+
 /* This journal made the sets that the hub accepted under its number, and none
  * of its own is a fork (design §2 "One number, two chains"). */
 static enum gb_err
@@ -138,19 +92,15 @@ check_chain(struct gb_journal *j, const struct gb_delta_in *d,
 {
     uint8_t sha[32];
     bool found = true;
+    struct forks forks = {.j = j};
     enum gb_err e = GB_OK;
     if (d->head.accepted)
         e = own_sha(j, d->head.accepted, sha, &found, fail);
     bool copy =
         d->head.accepted && (!found || memcmp(sha, d->head.accepted_sha, 32));
-    for (int i = 0; i < d->once.nreceipts && !e && !copy; i++) {
-        const struct gb_line *l = &d->once.receipts[i];
-        if (l->verdict != GB_FORK)
-            continue;
-        e = own_sha(j, l->seq, sha, &found, fail);
-        copy = found && !memcmp(sha, l->sha256, 32);
-    }
-    if (e || !copy)
+    if (!e && !copy)
+        e = gb_delta_receipts(j, look_at_fork, &forks, fail);
+    if (e || !(copy || forks.own))
         return e;
     return gb_fail_set(fail, GB_E_FORK,
                        "another journal works under number %d, so this one is "

@@ -1,5 +1,7 @@
-/* journal_delta.h - a delta being applied: shared by journal_delta.c (is it
- * for us), journal_accept.c (own sets) and journal_apply.c (the rest). */
+/* journal_delta.h - a delta being applied: shared by journal_parts.c (its
+ * parts), journal_delta.c (is it for us), journal_accept.c (own sets) and
+ * journal_put.c (the hub's records), journal_redo.c (what is unaccepted) and
+ * journal_apply.c (the rest). */
 #ifndef GB_JOURNAL_DELTA_H
 #define GB_JOURNAL_DELTA_H
 
@@ -12,8 +14,7 @@ struct gb_delta_in {
     struct gb_log *log; /* all unaccepted changes, by stamp */
     size_t nlog;
     struct gb_applied *counts;
-    struct gb_tables *tables; /* where the records go */
-    struct gb_arena arena;    /* owns the above */
+    struct gb_arena arena; /* owns the above */
 };
 
 /* Read the first gathered part; gb_arena_release() frees it. */
@@ -23,6 +24,25 @@ enum gb_err gb_delta_in_open(struct gb_journal *j, struct gb_delta_in *d,
 enum gb_err gb_delta_in_check(struct gb_journal *j, const struct gb_delta_in *d,
                               struct gb_fail *fail);
 
+/* The gathered parts, in order (journal_parts.c). */
+typedef enum gb_err gb_delta_part_fn(void *context, struct gb_span part,
+                                     struct gb_fail *fail);
+enum gb_err gb_delta_parts(struct gb_journal *j, gb_delta_part_fn *fn,
+                           void *context, struct gb_fail *fail);
+/* What they bring, part by part, so that memory does not grow with it: every
+ * receipt, every name of a stream, every record. */
+typedef enum gb_err gb_delta_receipt_fn(void *context, const struct gb_line *l,
+                                        struct gb_fail *fail);
+enum gb_err gb_delta_receipts(struct gb_journal *j, gb_delta_receipt_fn *fn,
+                              void *context, struct gb_fail *fail);
+typedef enum gb_err gb_delta_name_fn(void *context, int table, int64_t id,
+                                     struct gb_fail *fail);
+enum gb_err gb_delta_names(struct gb_journal *j, enum gb_delta_joined_kind kind,
+                           gb_delta_name_fn *fn, void *context,
+                           struct gb_fail *fail);
+enum gb_err gb_delta_all_records(struct gb_journal *j, gb_visit *visit,
+                                 void *context, struct gb_fail *fail);
+
 /* Put the old values of all unaccepted changes back into the rows, the newest
  * first: what is left is the hub's state, and own new records as inserted. */
 enum gb_err gb_delta_undo(struct gb_journal *j, const struct gb_delta_in *d,
@@ -31,6 +51,10 @@ enum gb_err gb_delta_undo(struct gb_journal *j, const struct gb_delta_in *d,
  * state here too, or are taken back. */
 enum gb_err gb_delta_accept(struct gb_journal *j, struct gb_delta_in *d,
                             struct gb_fail *fail);
+/* The hub's records in place of what was accepted here; those that left the
+ * scope stay, read-only, as long as unaccepted changes name them. */
+enum gb_err gb_delta_put(struct gb_journal *j, struct gb_delta_in *d,
+                         struct gb_fail *fail);
 /* Merge what is still unaccepted on top again, and note its old values. */
 enum gb_err gb_delta_redo(struct gb_journal *j, struct gb_delta_in *d,
                           struct gb_fail *fail);

@@ -226,6 +226,7 @@ info_numbers(struct gb_journal *j, struct gb_journal_info *out,
              struct gb_fail *fail)
 {
     int64_t confirmed, copy, uncertain, seq, accepted, stamp, counter;
+    bool found;
     const struct {
         const char *key;
         int64_t *to;
@@ -243,6 +244,9 @@ info_numbers(struct gb_journal *j, struct gb_journal_info *out,
         e = count_after(j, stamp, counter, &out->unsealed, fail);
     if (!e)
         e = count_sent(j, &out->unsent, fail);
+    if (!e)
+        e = gb_db_int(j->db, "SELECT count(*) FROM _readonly", &out->readonly,
+                      &found, fail);
     if (e)
         return e;
     out->unsent += out->unsealed;

@@ -22,6 +22,7 @@
  * _taken     operations that the hub quarantined
  * _import    lines of a JSONL file that are in
  * _part      parts of a delta on its way in
+ * _readonly  records out of scope that unsent changes still need
  */
 #define GB_JOURNAL_SCHEMA                                                      \
     "PRAGMA application_id = 1195526218;"                                      \
@@ -40,6 +41,8 @@
     " id INTEGER, PRIMARY KEY(seq, idx)) WITHOUT ROWID;"                       \
     "CREATE TABLE _import(hash BLOB PRIMARY KEY, lines INTEGER);"              \
     "CREATE TABLE _part(part INTEGER PRIMARY KEY, bytes BLOB);"                \
+    "CREATE TABLE _readonly(tbl INTEGER, id INTEGER, PRIMARY KEY(tbl, id))"    \
+    " WITHOUT ROWID;"                                                          \
     "CREATE TABLE _lineage(device INTEGER PRIMARY KEY, parent INTEGER,"        \
     " stamp INTEGER);"                                                         \
     "CREATE TABLE site(name TEXT, timezone TEXT, offset_min INTEGER);"         \
@@ -66,7 +69,10 @@
       "INSERT INTO _set(seq, sha, first, last, ops, schema, base, signed, "    \
       "signature, personal) VALUES(?,?,?,?,?,?,?,?,?,?)")                      \
     X(GET_SET,                                                                 \
-      "SELECT signed, signature, personal, sha FROM _set WHERE seq = ?")
+      "SELECT signed, signature, personal, sha FROM _set WHERE seq = ?")       \
+    X(READONLY, "SELECT 1 FROM _readonly WHERE tbl = ? AND id = ?")            \
+    X(LEAVE, "INSERT OR IGNORE INTO _readonly(tbl, id) VALUES(?,?)")           \
+    X(RETURN, "DELETE FROM _readonly WHERE tbl = ? AND id = ?")
 
 enum gb_journal_sql {
 #define X(name, sql) GB_JSQL_##name,
@@ -176,9 +182,8 @@ enum gb_err gb_capture_ref(struct gb_journal *j, int table, int64_t id,
                            sqlite3_value *arg, struct gb_fail *fail);
 /* A changed row, from the arguments of gb_updated(), and one changed column
  * of it; notes in kept where the write will not show. */
-enum gb_err gb_capture_update(const struct gb_journal *j,
-                              const struct gb_table *t, sqlite3_value **args,
-                              struct gb_fail *fail);
+enum gb_err gb_capture_update(struct gb_journal *j, const struct gb_table *t,
+                              sqlite3_value **args, struct gb_fail *fail);
 enum gb_err gb_capture_changed(struct gb_journal *j, const struct gb_table *t,
                                int column, const struct gb_value *old,
                                const struct gb_value *v, struct gb_written *out,

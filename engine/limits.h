@@ -20,7 +20,8 @@
 #define GB_TEXT_MAX (256 * 1024) /* bytes of one value */
 #define GB_BOOTS_MAX 1024        /* boots that one set may span */
 #define GB_NAMES_MAX 4096        /* operations that one operation names */
-#define GB_ARENA_MAX (64u * 1024 * 1024) /* decoded set, with its columns */
+#define GB_ARENA_MAX (64u * 1024 * 1024)  /* decoded set, with its columns */
+#define GB_RECORD_MAX (32u * 1024 * 1024) /* state of a record, beside row */
 
 /* A line of a batch: "65535=AUTHORITY," of each operation, and
  * "-140737488355327," of each boot. */
@@ -31,5 +32,7 @@
 /* Raw deflate of incompressible bytes grows by 5 bytes per 16 KiB block. */
 static_assert(GB_BODY_MAX + GB_BODY_MAX / 1024 + 4096 < GB_SET_MAX,
               "a full body fits a container even when it does not compress");
+static_assert(GB_RECORD_MAX + GB_COLUMNS_MAX * GB_TEXT_MAX < GB_ARENA_MAX,
+              "the largest record can be read");
 
 #endif

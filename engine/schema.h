@@ -90,12 +90,24 @@ struct gb_rival {
     char *where; /* SQL over the row, or NULL */
 };
 
+/* What a scope reads of a table, the record's own or another. */
+struct gb_scope_read {
+    int table;
+    uint64_t columns;
+};
+
 struct gb_table {
     char *name;
     struct gb_column *columns; /* without `id` */
     int ncolumns;
     int write, voids; /* levels; 1 unless the schema says more */
-    char *scope;      /* SQL over the row with :device and :area, or NULL */
+    char *scope; /* SQL over the row with :device and attributes of the device
+                    by their names (:area), or NULL: every device has it */
+    struct gb_scope_read *reads; /* of the scope */
+    int nreads;
+    bool scope_self;  /* it may read other records of this table */
+    bool scope_grows; /* a new record elsewhere may change its answer */
+    uint64_t watched; /* columns that some scope reads, and that may change */
     struct gb_rival rival; /* ncolumns 0: none */
     bool personal;         /* has a personal column */
 };

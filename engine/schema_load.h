@@ -7,7 +7,8 @@
  *   schema_load_open.c   the database in memory and its authorizer
  *   schema_load_run.c    statements, one by one
  *   schema_load_read.c   tables and columns as SQLite understood them
- *   schema_load_where.c  scope, rival and views: SQL that is kept
+ *   schema_load_where.c  rival and views: SQL that is kept
+ *   schema_load_scope.c  scopes, and what they read
  *   schema_check*.c      the rows of the engine's tables
  *
  * A mistake is told with the line that a person has to change, so the line of
@@ -119,9 +120,11 @@ struct gb_loading {
      * behind the other), gb_made per table, gb_pending per view. */
     struct gb_buf rows[GB_ENGINE_COUNT], tables, columns, views;
     enum gb_sql_mode mode;
-    int table;        /* GB_SQL_RIVAL: the row's table */
-    int selects;      /* SELECTs met in this statement */
-    char denied[160]; /* why the authorizer refused */
+    int table;                       /* GB_SQL_RIVAL: the row's table */
+    int selects;                     /* SELECTs met in this statement */
+    uint64_t reads[GB_TABLES_MAX];   /* GB_SQL_SCOPE: columns that it reads, */
+    bool read_tables[GB_TABLES_MAX]; /* and tables */
+    char denied[160];                /* why the authorizer refused */
 };
 
 /* Names of the engine's tables and of their columns. */
@@ -191,6 +194,10 @@ enum gb_err gb_load_default(struct gb_loading *l, struct gb_place at,
 /* Check a condition over the rows of a table; rival: of the row alone. */
 enum gb_err gb_load_where(struct gb_loading *l, struct gb_place at, int table,
                           struct gb_span condition, bool rival);
+/* What the condition just checked reads, into its table's scope
+ * (schema_load_scope.c). */
+enum gb_err gb_load_scope_reads(struct gb_loading *l, struct gb_place at,
+                                int table, struct gb_span condition);
 /* Create the views that wait, and compile each. */
 enum gb_err gb_load_views(struct gb_loading *l);
 

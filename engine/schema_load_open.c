@@ -74,6 +74,9 @@ read_allowed(struct gb_loading *l, const char *table, const char *column)
         return false;
     const struct gb_table *of = &l->schema->tables[t];
     int c = gb_table_column(of, gb_span_text(column));
+    l->read_tables[t] = true;
+    if (c >= 0)
+        l->reads[t] |= (uint64_t)1 << c;
     return c < 0 || !of->columns[c].personal;
 }
 
@@ -226,6 +229,8 @@ gb_load_prepare(struct gb_loading *l, enum gb_sql_mode mode, struct gb_place at,
     *out = NULL;
     l->mode = mode;
     l->selects = 0;
+    memset(l->reads, 0, sizeof l->reads);
+    memset(l->read_tables, 0, sizeof l->read_tables);
     *l->denied = 0;
     int rc = sqlite3_prepare_v2(l->db, (const char *)sql.ptr, (int)sql.len, out,
                                 &tail);

@@ -70,6 +70,8 @@ gb_load_where(struct gb_loading *l, struct gb_place at, int table,
     if (!err)
         err = parameters(l, at, s, rival);
     sqlite3_finalize(s);
+    if (!err && !rival)
+        err = gb_load_scope_reads(l, at, table, condition);
     sqlite3_free(sql);
     return err;
 }

@@ -49,6 +49,7 @@ struct gb_device {
     uint8_t sha[32]; /* its hash; zeros at seq 0 */
     int64_t last;    /* largest effective stamp of its chain */
     char attributes[GB_ATTRIBUTES_MAX]; /* NAME=VALUE lines */
+    uint64_t moved;                     /* position of their last change */
 };
 
 /* The site as the ledger has it. */

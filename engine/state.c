@@ -14,16 +14,22 @@ static const char *const statements[] = {
 
 /*
  * _set.low, high: the stamps that its operations came with; first, last: those
- * of the set's operations; stamp: the largest of all sets up to here; line: the
- * leaf; touched: the records that it changed (touch.c).  _node: complete
- * subtrees of the log's Merkle tree. _wait: operations that have not taken
- * effect; dead: columns in which a later one of their device overwrote them;
- * _need: the records they lack; _held: their sets.
+ * that took effect; stamp: the largest of all sets up to here; line: the leaf;
+ * touched: the records that it changed (touch.c).  _was: what a column that a
+ * scope reads showed before the position (state_scope.c).  _device.moved: where
+ * its attributes changed last.  _node: complete subtrees of the log's Merkle
+ * tree.  _wait: operations that have not taken effect; dead: columns in which
+ * a later one of their device overwrote them; _need: the records they lack;
+ * _held: their sets.
  */
 static const char create[] =
     "PRAGMA application_id = 1195526229;"
     "CREATE TABLE _site(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
-    "CREATE TABLE _schema(version INTEGER PRIMARY KEY, text BLOB NOT NULL);"
+    "CREATE TABLE _schema(version INTEGER PRIMARY KEY, text BLOB NOT NULL,"
+    " pos INTEGER);"
+    "CREATE TABLE _was(tbl INTEGER, col INTEGER, id INTEGER, pos INTEGER,"
+    " value, PRIMARY KEY(tbl, col, id, pos)) WITHOUT ROWID;"
+    "CREATE INDEX _was_pos ON _was(tbl, col, pos);"
     "CREATE TABLE _set(pos INTEGER PRIMARY KEY, device INTEGER, seq INTEGER,"
     " sha BLOB, received INTEGER, first INTEGER, last INTEGER, stamp INTEGER,"
     " schema INTEGER, base INTEGER, line TEXT, touched BLOB, low INTEGER,"
@@ -33,7 +39,8 @@ static const char create[] =
     " PRIMARY KEY(level, idx)) WITHOUT ROWID;"
     "CREATE TABLE _device(number INTEGER PRIMARY KEY, level INTEGER,"
     " name TEXT, ticket BLOB, sign_key BLOB, receive_key BLOB,"
-    " attributes TEXT, since INTEGER, seq INTEGER, sha BLOB, last INTEGER);"
+    " attributes TEXT, moved INTEGER, since INTEGER, seq INTEGER, sha BLOB,"
+    " last INTEGER);"
     "INSERT INTO _device(number, level, name, attributes, seq, sha, last)"
     " VALUES(0, 9, 'hub', '', 0, zeroblob(32), 0);"
     "CREATE TABLE _level(actor INTEGER, id INTEGER, pos INTEGER,"

@@ -128,5 +128,9 @@ enum gb_err gb_state_stamp(struct gb_state *st, uint64_t size, int64_t *stamp,
                            struct gb_fail *fail);
 enum gb_err gb_state_digest(struct gb_state *st, uint8_t out[32],
                             struct gb_fail *fail);
+/* Of the records in the scope of a device: what its handheld has when it is in
+ * step (scope.h). */
+enum gb_err gb_state_digest_of(struct gb_state *st, int device, uint8_t out[32],
+                               struct gb_fail *fail);
 
 #endif

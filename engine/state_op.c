@@ -100,6 +100,9 @@ merge(struct gb_state *st, const struct gb_effect *x, int table,
         return gb_fail_set(fail, GB_E_MEMORY, "%s",
                            gb_err_sentence(GB_E_MEMORY));
     bool exists = false;
+    e = insert ? GB_OK : gb_state_note_was(st, &r, x->pos, fail);
+    if (e)
+        return e;
     e = insert ? gb_tables_insert(st->tables, &r, &exists, fail)
                : gb_tables_update(st->tables, &r, fail);
     if (!e && exists)

@@ -19,11 +19,11 @@
     X(GET_NODE, "SELECT hash FROM _node WHERE level = ? AND idx = ?")          \
     X(GET_DEVICE,                                                              \
       "SELECT level, name, ticket, sign_key, receive_key, attributes, seq, "   \
-      "sha, last, since FROM _device WHERE number = ?")                        \
+      "sha, last, since, moved FROM _device WHERE number = ?")                 \
     X(PUT_DEVICE,                                                              \
       "REPLACE INTO _device(number, level, name, ticket, sign_key, "           \
-      "receive_key, attributes, seq, sha, last, since) "                       \
-      "VALUES(?,?,?,?,?,?,?,?,?,?,?)")                                         \
+      "receive_key, attributes, seq, sha, last, since, moved) "                \
+      "VALUES(?,?,?,?,?,?,?,?,?,?,?,?)")                                       \
     X(PUT_CHAIN,                                                               \
       "UPDATE _device SET seq = ?2, sha = ?3, last = ?4 WHERE number = ?1")    \
     X(GET_LEVEL,                                                               \
@@ -77,7 +77,7 @@
       "DELETE FROM _held WHERE pos = ?1 AND NOT EXISTS(SELECT 1 FROM _wait "   \
       "WHERE pos = ?1)")                                                       \
     X(PUT_SITE, "REPLACE INTO _site(key, value) VALUES(?,?)")                  \
-    X(ADD_SCHEMA, "INSERT INTO _schema(version, text) VALUES(?,?)")
+    X(ADD_SCHEMA, "INSERT INTO _schema(version, text, pos) VALUES(?,?,?)")
 
 enum gb_state_sql {
 #define X(name, sql) GB_SQL_##name,
@@ -214,6 +214,10 @@ enum gb_err gb_state_reclaim(struct gb_state *st, const struct gb_schema *old,
 /* After the set: who holds, and who is under review. */
 enum gb_err gb_state_rivals(struct gb_state *st, uint64_t pos,
                             struct gb_fail *fail);
+/* Before the row of a record is rewritten: what it showed in columns that some
+ * scope reads, and will not show any more (state_scope.c). */
+enum gb_err gb_state_note_was(struct gb_state *st, const struct gb_rec *r,
+                              int64_t pos, struct gb_fail *fail);
 /* An operation of the site itself (state_site.c). */
 enum gb_err gb_state_site_op(struct gb_state *st, const struct gb_applying *a,
                              const struct gb_op *op, enum gb_code *code,

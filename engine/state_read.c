@@ -89,6 +89,7 @@ gb_state_device(struct gb_state *st, int number, struct gb_device *out,
         bytes(out->sha, 32, s, 7);
         out->last = sqlite3_column_int64(s, 8);
         out->since_ms = sqlite3_column_int64(s, 9);
+        out->moved = (uint64_t)sqlite3_column_int64(s, 10);
     }
     sqlite3_reset(s);
     return e;
@@ -132,6 +133,6 @@ gb_state_digest(struct gb_state *st, uint8_t out[32], struct gb_fail *fail)
         memcpy(out, none.bytes, sizeof none.bytes);
         return GB_OK;
     }
-    return gb_tables_digest(st->tables, gb_state_schema(st), &st->lineage, out,
-                            fail);
+    return gb_tables_digest(st->tables, gb_state_schema(st), &st->lineage, NULL,
+                            NULL, out, fail);
 }

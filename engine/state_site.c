@@ -56,8 +56,8 @@ apply_site(struct gb_state *st, struct gb_span payload, struct gb_fail *fail)
 
 /* The text is loaded by the reload; here it only has to be sound. */
 static enum gb_err
-apply_schema(struct gb_state *st, struct gb_span payload, enum gb_code *code,
-             struct gb_fail *fail)
+apply_schema(struct gb_state *st, const struct gb_applying *a,
+             struct gb_span payload, enum gb_code *code, struct gb_fail *fail)
 {
     uint64_t version;
     struct gb_span text = gb_tlv_find(payload, GB_SCHEMA_TEXT);
@@ -81,6 +81,7 @@ apply_schema(struct gb_state *st, struct gb_span payload, enum gb_code *code,
     sqlite3_stmt *s = gb_state_sql(st, GB_SQL_ADD_SCHEMA);
     sqlite3_bind_int64(s, 1, (int64_t)version);
     gb_db_bind_blob(s, 2, text);
+    sqlite3_bind_int64(s, 3, (int64_t)a->pos);
     enum gb_err e = gb_db_run(s, fail);
     if (!e)
         e = gb_table_create(st->db, old, next, GB_SIDE_HUB, fail);
@@ -168,6 +169,7 @@ put_device(struct gb_state *st, const struct gb_device *d, struct gb_fail *fail)
     gb_db_bind_blob(s, 9, GB_SPAN(d->sha, 32));
     sqlite3_bind_int64(s, 10, d->last);
     sqlite3_bind_int64(s, 11, d->since_ms);
+    sqlite3_bind_int64(s, 12, (int64_t)d->moved);
     return gb_db_run(s, fail);
 }
 
@@ -183,9 +185,12 @@ apply_device(struct gb_state *st, const struct gb_applying *a,
         number > GB_DEVICE_MAX)
         return GB_OK;
     enum gb_err e = gb_state_device(st, (int)number, &d, &found, fail);
+    struct gb_device before = d;
     if (e || !update_device(payload, &d))
         return e;
     *code = GB_CODE_NONE;
+    if (strcmp(before.attributes, d.attributes))
+        d.moved = a->pos;
     if (d.enrolled && !d.since_ms)
         d.since_ms = a->in->received_ms;
     e = put_device(st, &d, fail);
@@ -217,7 +222,7 @@ gb_state_site_op(struct gb_state *st, const struct gb_applying *a,
     case GB_SITE:
         return apply_site(st, op->text, fail);
     case GB_SCHEMA:
-        return apply_schema(st, op->text, code, fail);
+        return apply_schema(st, a, op->text, code, fail);
     case GB_DEVICE:
         return apply_device(st, a, op->text, code, fail);
     case GB_RELEASE:

@@ -30,7 +30,7 @@ gb_tables_open(sqlite3 *db, const struct gb_schema *s, struct gb_tables **out,
     }
     t->db = db;
     t->schema = s;
-    gb_buf_init(&t->code, GB_SET_MAX);
+    gb_buf_init(&t->code, GB_RECORD_MAX);
     *out = t;
     return GB_OK;
 }

@@ -69,9 +69,14 @@ enum gb_err gb_tables_ref(struct gb_tables *t, int table, int device,
                           struct gb_span ref, int64_t *id,
                           struct gb_fail *fail);
 
-/* SHA-256 over all records, by table name and id (FORMAT.md "State digest"). */
+/* Whether a record counts. */
+typedef enum gb_err gb_in_digest(void *context, int table, int64_t id, bool *in,
+                                 struct gb_fail *fail);
+/* SHA-256 over all records, by table name and id (FORMAT.md "State digest"),
+ * or, with `in`, over those that it lets in. */
 enum gb_err gb_tables_digest(struct gb_tables *t, const struct gb_schema *s,
-                             const struct gb_lineage *lineage, uint8_t out[32],
+                             const struct gb_lineage *lineage, gb_in_digest *in,
+                             void *context, uint8_t out[32],
                              struct gb_fail *fail);
 
 #endif

@@ -48,13 +48,15 @@ find_receiver(struct gb_state *st, int device, struct gb_box_public *out,
 
 static enum gb_err
 make(struct gb_state *st, struct gb_answer *a, struct making *m,
-     struct gb_fail *fail)
+     struct gb_handed *handed, struct gb_fail *fail)
 {
     struct gb_bundle bundle = {.to = GB_TO_DEVICE, .device = a->ask.device};
     memcpy(bundle.site, gb_state_site(st)->id, sizeof bundle.site);
     enum gb_err e = find_receiver(st, a->ask.device, &m->receiver, fail);
     if (!e)
         e = gb_bundle_begin(&m->out, &bundle, fail);
+    if (!e)
+        e = gb_handed_ask(st, &a->ask, handed, fail);
     if (!e)
         e = gb_delta_make(st, &a->ask, a->key, add_part, m, fail);
     if (e)
@@ -70,14 +72,17 @@ gb_answer_make(struct gb_state *reader, struct gb_answer *a,
 {
     struct making m = {.out = {.write = a->write, .arg = a->arg}};
     struct gb_fail ignored = {0};
+    struct gb_handed handed;
     enum gb_err e = gb_state_begin(reader, fail);
     if (e)
         return e;
     gb_buf_init(&m.sealed, GB_FRAME_MAX);
     e = gb_state_refresh(reader, fail);
     if (!e)
-        e = make(reader, a, &m, fail);
+        e = make(reader, a, &m, &handed, fail);
     gb_state_commit(reader, &ignored); /* a reader's: ends the snapshot */
+    if (!e && a->parts)
+        e = a->intake.hand(a->intake.arg, &handed, fail);
     gb_buf_release(&m.sealed);
     return e;
 }

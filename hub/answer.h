@@ -6,10 +6,11 @@
 #define GB_ANSWER_H
 
 #include "engine/bundle.h"
-#include "engine/delta.h"
+#include "hub/intake.h"
 
 struct gb_answer {
-    struct gb_delta_ask ask;
+    struct gb_delta_ask ask;       /* what the device says */
+    struct gb_intake intake;       /* is told what is handed out */
     const struct gb_sign_key *key; /* the hub's, which signs deltas */
     gb_bundle_write *write;        /* gets the bundle, piece by piece */
     void *arg;
@@ -18,9 +19,10 @@ struct gb_answer {
     uint64_t to;    /* ledger size that it will have */
 };
 
-/* Make it in one snapshot of a reader's state, that of now.  GB_E_KEY: the
- * device is not enrolled; GB_E_UNKNOWN: no such device; or what `write`
- * returned. */
+/* Make it in one snapshot of a reader's state, that of now, and have it noted
+ * before this returns: what was written must not leave the hub otherwise.
+ * GB_E_KEY: the device is not enrolled; GB_E_UNKNOWN: no such device;
+ * GB_E_BUSY: another answer was made meanwhile; or what `write` returned. */
 enum gb_err gb_answer_make(struct gb_state *reader, struct gb_answer *a,
                            struct gb_fail *fail);
 

@@ -9,6 +9,7 @@
 /* Something to do, on the stack of the thread that waits for it. */
 struct job {
     const struct gb_request *enrol; /* or: */
+    const struct gb_handed *handed; /* or: */
     struct gb_delivery *delivery;
     enum gb_err err;
     struct gb_fail fail;
@@ -48,8 +49,8 @@ gather(struct gb_clerk *c)
             break;
 }
 
-/* The first jobs of the queue that go together: one enrolment, or deliveries
- * of a batch.  With the mutex. */
+/* The first jobs of the queue that go together: deliveries of a batch, or one
+ * of another kind.  With the mutex. */
 static struct job *
 take_jobs(struct gb_clerk *c)
 {
@@ -74,8 +75,12 @@ static void
 do_one(struct gb_clerk *c, struct job *j)
 {
     j->fail = (struct gb_fail){0};
-    j->err = j->enrol ? gb_intake_enrol(c->office, j->enrol, &j->fail)
-                      : gb_intake_deliver(c->office, &j->delivery, 1, &j->fail);
+    if (j->enrol)
+        j->err = gb_intake_enrol(c->office, j->enrol, &j->fail);
+    else if (j->handed)
+        j->err = gb_intake_hand(c->office, j->handed, &j->fail);
+    else
+        j->err = gb_intake_deliver(c->office, &j->delivery, 1, &j->fail);
 }
 
 /* Several deliveries as one batch; one by one when that fails. */
@@ -160,10 +165,17 @@ deliver(void *arg, struct gb_delivery *delivery, struct gb_fail *fail)
     return ask(arg, &j, fail);
 }
 
+static enum gb_err
+hand(void *arg, const struct gb_handed *handed, struct gb_fail *fail)
+{
+    struct job j = {.handed = handed};
+    return ask(arg, &j, fail);
+}
+
 struct gb_intake
 gb_clerk_intake(struct gb_clerk *c)
 {
-    return (struct gb_intake){enrol, deliver, c};
+    return (struct gb_intake){enrol, deliver, hand, c};
 }
 
 void

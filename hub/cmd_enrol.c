@@ -10,6 +10,7 @@
 #include "engine/ticket.h"
 #include "engine/tlv.h"
 #include "hub/cmd.h"
+#include "hub/handed.h"
 #include "hub/qr.h"
 
 /* Base64 and JSON around it must stay below GB_TICKET_MAX. */
@@ -170,6 +171,7 @@ make_delta(struct enrolling *w, struct gb_fail *fail)
 {
     struct gb_delta_ask ask = {.device = w->ticket.enrolment.device};
     struct gb_state *st = w->office->state;
+    struct gb_handed handed;
     w->room = 256;
     w->parts = gb_arena_array(&w->arena, w->room, sizeof *w->parts);
     if (!w->parts)
@@ -177,12 +179,16 @@ make_delta(struct enrolling *w, struct gb_fail *fail)
                            gb_err_sentence(GB_E_MEMORY));
     enum gb_err e = gb_office_now(w->office, &ask.clock_ms, fail);
     if (!e)
+        e = gb_handed_ask(st, &ask, &handed, fail);
+    if (!e)
         e = gb_delta_make(st, &ask, &w->office->keys.hub, take_part, w, fail);
     w->ticket.deltas = w->parts;
     if (w->bare) {
         w->ticket.ndeltas = 0;
         e = GB_OK;
     }
+    if (!e && !w->bare)
+        e = gb_handed_note(st, &handed, fail);
     return e;
 }
 

@@ -202,6 +202,7 @@ write_bundle(struct gb_office *o, struct gb_answer *a, const char *path,
     a->write = gb_file_add;
     a->arg = &file;
     a->key = &o->keys.hub;
+    a->intake = gb_intake_direct(o);
     e = gb_answer_make(o->state, a, fail);
     if (!e)
         e = gb_file_commit(&file, true, fail);

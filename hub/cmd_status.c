@@ -139,9 +139,10 @@ gb_cmd_status(const struct gb_args *args)
 
 /* ---------------------------------------------------------------- digest -- */
 
-/* The digest as hex, of the hub that the first word names. */
+/* The digest as hex, of the hub that the first word names: all of it, or what
+ * a device has (0: all). */
 static enum gb_err
-digest(const struct gb_args *args, char hex[65], uint64_t *size,
+digest(const struct gb_args *args, int device, char hex[65], uint64_t *size,
        struct gb_fail *fail)
 {
     struct gb_look look;
@@ -149,7 +150,8 @@ digest(const struct gb_args *args, char hex[65], uint64_t *size,
     enum gb_err e = gb_look_open(gb_args_word(args, 0), &look, fail);
     if (e)
         return e;
-    e = gb_state_digest(look.state, sum, fail);
+    e = device ? gb_state_digest_of(look.state, device, sum, fail)
+               : gb_state_digest(look.state, sum, fail);
     *size = gb_state_size(look.state);
     gb_look_close(&look);
     if (!e)
@@ -163,7 +165,9 @@ gb_cmd_digest(const struct gb_args *args)
     struct gb_fail fail = {0};
     char hex[65];
     uint64_t size;
-    if (digest(args, hex, &size, &fail))
+    int64_t device = 0;
+    if (gb_args_int(args, "device", 1, GB_DEVICE_MAX, &device, &fail) ||
+        digest(args, (int)device, hex, &size, &fail))
         return gb_cmd_fail(args, &fail);
     printf("%s\n", hex);
     return 0;
@@ -200,7 +204,7 @@ gb_cmd_rebuild(const struct gb_args *args)
     gb_progress_end(&progress);
     gb_lock_release(&serving);
     if (!e)
-        e = digest(args, hex, &size, &fail);
+        e = digest(args, 0, hex, &size, &fail);
     if (e) {
         gb_buf_release(&out);
         return gb_cmd_fail(args, &fail);

@@ -168,6 +168,18 @@ out:
     return e;
 }
 
+enum gb_err
+gb_intake_hand(struct gb_office *o, const struct gb_handed *handed,
+               struct gb_fail *fail)
+{
+    enum gb_err e = gb_office_lock(o, fail);
+    if (e)
+        return e;
+    e = gb_handed_note(o->state, handed, fail);
+    gb_office_unlock(o);
+    return e;
+}
+
 /* ---------------------------------------------------------------- direct -- */
 
 static enum gb_err
@@ -182,8 +194,14 @@ deliver_now(void *arg, struct gb_delivery *delivery, struct gb_fail *fail)
     return gb_intake_deliver(arg, &delivery, 1, fail);
 }
 
+static enum gb_err
+hand_now(void *arg, const struct gb_handed *handed, struct gb_fail *fail)
+{
+    return gb_intake_hand(arg, handed, fail);
+}
+
 struct gb_intake
 gb_intake_direct(struct gb_office *o)
 {
-    return (struct gb_intake){enrol_now, deliver_now, o};
+    return (struct gb_intake){enrol_now, deliver_now, hand_now, o};
 }

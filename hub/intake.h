@@ -9,6 +9,7 @@
 #ifndef GB_INTAKE_H
 #define GB_INTAKE_H
 
+#include "hub/handed.h"
 #include "hub/office.h"
 
 /* Verified sets of one bundle, or some of them. */
@@ -27,6 +28,9 @@ struct gb_intake {
     /* GB_OK when what was taken is durable and what waits is kept. */
     enum gb_err (*deliver)(void *arg, struct gb_delivery *delivery,
                            struct gb_fail *fail);
+    /* Before a delta leaves the hub (handed.h). */
+    enum gb_err (*hand)(void *arg, const struct gb_handed *handed,
+                        struct gb_fail *fail);
     void *arg;
 };
 
@@ -36,6 +40,8 @@ struct gb_intake gb_intake_direct(struct gb_office *o);
 /* The same, and several deliveries as one batch. */
 enum gb_err gb_intake_enrol(struct gb_office *o, const struct gb_request *r,
                             struct gb_fail *fail);
+enum gb_err gb_intake_hand(struct gb_office *o, const struct gb_handed *handed,
+                           struct gb_fail *fail);
 enum gb_err gb_intake_deliver(struct gb_office *o,
                               struct gb_delivery *const *deliveries, size_t n,
                               struct gb_fail *fail);

@@ -50,6 +50,9 @@ static const struct gb_option quarantine_options[] = {
     {"reason", 0, "TEXT", "why (retry)"},
     {0}};
 
+static const struct gb_option digest_options[] = {
+    {"device", 0, "N", "of what this handheld has when it is in step"}, {0}};
+
 static const struct gb_option json_options[] = {GB_OPTION_JSON, {0}};
 
 static const struct gb_command commands[] = {
@@ -68,8 +71,8 @@ static const struct gb_command commands[] = {
     {"status", "HUB", "the hub as a whole", json_options, 1, 1, gb_cmd_status},
     {"devices", "HUB", "the handhelds, and where they stand", json_options, 1,
      1, gb_cmd_devices},
-    {"digest", "HUB", "SHA-256 over all records, as a synced handheld has it",
-     NULL, 1, 1, gb_cmd_digest},
+    {"digest", "HUB", "SHA-256 over all records, or a handheld's scope",
+     digest_options, 1, 1, gb_cmd_digest},
     {"conflicts", "HUB", "what was edited at once", json_options, 1, 1,
      gb_cmd_conflicts},
     {"resolve", "HUB TABLE:ID:COLUMN --keep K", "decide a conflict",

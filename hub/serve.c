@@ -145,6 +145,7 @@ make_answer(struct sync *s, uint64_t *to, struct gb_fail *fail)
                                   .highest = r->highest.size,
                                   .schema = r->schema,
                                   .clock_ms = s->in.now_ms},
+                          .intake = s->in.intake,
                           .key = &s->server->office->keys.hub,
                           .write = gb_spool_add,
                           .arg = &s->reply};

@@ -10,7 +10,8 @@ printf 'ref,name,level,area\nwang,王芳,1,A3\n' >"$T/staff.csv"
 for t in staff route unit; do
     gengbu-hub load "$hub" $t "$T/$t.csv" >"$T/load.out"
 done
-gengbu-hub enrol "$hub" --name h1 --level 2 --out "$T/1.ticket" >"$T/enrol.out"
+gengbu-hub enrol "$hub" --name h1 --level 2 --set area=A3 \
+    --out "$T/1.ticket" >"$T/enrol.out"
 gengbu init "$T/1" --ticket "$T/1.ticket" >"$T/new.out"
 j=$T/1
 

@@ -212,7 +212,7 @@ while
     killed "$n" "$when" gengbu import "$T/w" "$T/stick"
 do
     gengbu import "$T/w" "$T/stick" >"$T/out"
-    same "$(gengbu digest "$T/w")" "$(gengbu digest "$T/2")" \
+    same "$(gengbu digest "$T/w")" "$(gengbu-hub digest "$hub" --device 1)" \
         "digest after a kill at $n"
     kills=$((kills + 1))
     n=$((n + 1 + n / 6))

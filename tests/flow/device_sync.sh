@@ -7,8 +7,8 @@ new_hub
 printf 'ref,name,interval_min,area\nR1,日巡,60,A3\n' >"$T/route.csv"
 gengbu-hub load "$hub" route "$T/route.csv" >"$T/load.out"
 serve_hub
-handheld 1
-handheld 2
+handheld 1 2 A3
+handheld 2 2 A3
 
 # between UP DOWN: a relay before the hub that cuts the connection, and goes,
 # after so many bytes from either side (-1: never); its address in $relay
@@ -77,9 +77,9 @@ work()
 import json, random, sys
 r = random.Random(int(sys.argv[1]))
 for i in range(int(sys.argv[2])):
-    print(json.dumps({"table": "incident", "fields": {
-        "kind": "other", "severity": "minor", "happened_at": 1764000000000 + i,
-        "text": "%032x" % r.getrandbits(8 * int(sys.argv[3]) // 2)}}))
+    print(json.dumps({"table": "sos", "fields": {
+        "raised_at": 1764000000000 + i,
+        "note": "%032x" % r.getrandbits(8 * int(sys.argv[3]) // 2)}}))
 E2
     gengbu record "$T/$1" --jsonl "$T/work.jsonl" >"$T/out"
 }

@@ -14,6 +14,8 @@ cat >"$T/route.csv" <<'E2'
 ref,name,interval_min,area
 r1,3号楼夜巡,60,A
 E2
+printf 'ref,name,level,area\nli,李,1,A\n' >"$T/staff.csv"
+gengbu-hub load "$hub" staff "$T/staff.csv" >/dev/null
 gengbu-hub load "$hub" unit "$T/unit.csv" >/dev/null
 gengbu-hub load "$hub" route "$T/route.csv" >/dev/null
 serve_hub
@@ -36,6 +38,8 @@ duty()
     shift 8
     id=$(gengbu record "$T/1" "$table" "$@")
     refused 1 "$words" gengbu set "$T/1" "$table" "$id" "$bad"
+    [ -z "${tie-}" ] || gengbu record "$T/1" customer_unit unit_id=@u1 \
+        customer_id="${customer:-$id}" relation=owner >/dev/null
     sync 1 2
     gengbu set "$T/1" "$table" "$id" "$first" >/dev/null
     sleep 0.01
@@ -56,7 +60,7 @@ duty()
 
 at=1764000000000
 duty "shift 班次" shift "fact" planned_start=5 started_at=1000 \
-    started_at=2000 started_at 1000 staff_id=0-1 planned_start=$at
+    started_at=2000 started_at 1000 staff_id=@li planned_start=$at
 duty "1 booking 预约" appointment "no move" state=done state=confirmed \
     state=cancelled state cancelled kind=moving unit_id=@u1 slot_start=$at \
     slot_end=$((at + 3600000))
@@ -73,13 +77,16 @@ duty "3 renovations 违规" violation "no move" state=passed \
     permit_id="$permit" kind=smoking severity=general
 duty "4 services 代办" service_order "no move" state=done state=doing \
     state=cancelled state cancelled kind=errand unit_id=@u1
+tie=customer customer=
 duty "5 customers 客户" customer "not one of" consent=maybe phone=137 \
     phone=139 phone 139 name=张三 phone=138
 customer=$(gengbu record "$T/1" customer name=李四)
 duty "6 relations 回访" contact_log "fact" kind=call note=一 note=二 note 二 \
     customer_id="$customer" kind=visit happened_at=$at
+tie=
 duty "7 follow-up 跟进" follow_up "not one of" state=closed state=done \
-    state=escalated state done subject_table=unit subject_id=3 due_at=$at
+    state=escalated state done subject_table=unit subject_id=3 due_at=$at \
+    owner_id=@li
 duty "8 lobby 放行" goods_release "no move" state=revoked state=approved \
     state=refused state refused unit_id=@u1 applicant_role=owner
 duty "9 fees 收据" receipt "fact" amount_fen=200 note=甲 note=乙 note 乙 \

@@ -63,19 +63,22 @@ refused 2 'given twice' gengbu-hub enrol "$hub" --name x --set a=1 --set a=2
 refused 2 'such as' gengbu-hub enrol "$hub" --name x --url example.org
 same "$(gengbu-hub devices "$hub" --json)" '[]' "no device was made"
 handheld 1 1 A3
-handheld 2 2 A4
-handheld 3 2 A5
+handheld 2 2 A3
+handheld 3 2 A3
 refused 1 'exists: name another' gengbu-hub enrol "$hub" --name x \
     --out "$T/1.ticket"
 same "$(stat -c %a "$T/1.ticket")" 600 "mode of a ticket"
-same "$(gengbu-hub devices "$hub" --json | value 1 attributes area)" A4 "area"
+same "$(gengbu-hub devices "$hub" --json | value 1 attributes area)" A3 "area"
 same "$(gengbu-hub devices "$hub" --json | value 2 enrolled)" False "enrolled"
 
 # --------------------------------------------------- conflicts and resolve
 
 serve_hub
+printf 'ref,building,floor,room,area\nu1,3,12,1202,A3\n' >"$T/unit.csv"
+gengbu-hub load "$hub" unit "$T/unit.csv" >/dev/null
+gengbu sync "$T/1" --hub "$url" >/dev/null
 id=$(gengbu record "$T/1" service_request kind=repair channel=phone \
-    contact=李先生 text=水管滴漏)
+    unit_id=@u1 contact=李先生 text=水管滴漏)
 for n in 1 2 3; do
     gengbu sync "$T/$n" --hub "$url" >/dev/null
 done

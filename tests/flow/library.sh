@@ -6,12 +6,12 @@
 new_hub "$root/tests/data/schema-library"
 printf 'ref,title\nb1,更簿考\n' >"$T/book.csv"
 gengbu-hub load "$hub" book "$T/book.csv" >/dev/null
-printf 'ref,book_id,barcode\nc1,@b1,000123\n' >"$T/copy.csv"
+printf 'ref,book_id,barcode,branch\nc1,@b1,000123,A\n' >"$T/copy.csv"
 gengbu-hub load "$hub" copy "$T/copy.csv" >/dev/null
 serve_hub
 handheld 1
 handheld 2
-member=$(gengbu record "$T/1" member card_no=7 name=Ada)
+member=$(gengbu record "$T/1" member card_no=7 name=Ada branch=A)
 loan=$(gengbu record "$T/1" loan copy_id=@c1 member_id="$member" \
     lent_at=1764000000000 due_on=2026-12-24)
 refused 1 "no move" gengbu set "$T/1" loan "$loan" state=written_off

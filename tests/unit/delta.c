@@ -1,0 +1,224 @@
+/*
+ * delta.c - what has no bound in a delta: receipts of a handheld that was long
+ * away, and a record larger than a part.  Each part stays below 1 MiB.
+ */
+#include "delta_fixture.h"
+
+static const char schema_text[] =
+    "CREATE TABLE staff(id INTEGER PRIMARY KEY, name TEXT, level INTEGER)"
+    " STRICT;\n"
+    "CREATE TABLE r(id INTEGER PRIMARY KEY, n INTEGER, la TEXT, c0 TEXT,"
+    " c1 TEXT, c2 TEXT, c3 TEXT, c4 TEXT, c5 TEXT, c6 TEXT, c7 TEXT, c8 TEXT,"
+    " c9 TEXT, c10 TEXT, c11 TEXT, c12 TEXT, c13 TEXT) STRICT;\n"
+    "INSERT INTO rule VALUES('staff','name','last'),('staff','level','last'),"
+    "('r','la','last'),('r','c0','review'),('r','c1','review'),"
+    "('r','c2','review'),('r','c3','review'),('r','c4','review'),"
+    "('r','c5','review'),('r','c6','review'),('r','c7','review'),"
+    "('r','c8','review'),('r','c9','review'),('r','c10','review'),"
+    "('r','c11','review'),('r','c12','review'),('r','c13','review');\n"
+    "INSERT INTO actor VALUES('staff','level');\n";
+
+enum { STAFF, R };
+enum { BIG = 14, FIRST = 2 }; /* columns c0.. */
+
+static void
+begin(struct hub *h, struct handheld *d, int n)
+{
+    struct gb_written person[] = {
+        {.column = 0, .value = gb_value_text(gb_span_text("王"))},
+        {.column = 1, .value = gb_value_int(2)}};
+    struct gb_op op = {
+        .kind = GB_INSERT, .id = 1, .values = person, .nvalues = 2};
+    make_hub(h, schema_text);
+    hub_set(h, &op, 1);
+    for (int i = 0; i < n; i++) {
+        make_handheld(h, &d[i], i + 1, NULL);
+        GOOD(gb_journal_sign_in(d[i].j, 1, true, &why));
+    }
+}
+
+static void
+end(struct hub *h, struct handheld *d, int n)
+{
+    for (int i = 0; i < n; i++)
+        gb_journal_close(d[i].j);
+    end_hub(h);
+}
+
+static int64_t
+insert(struct handheld *d, int64_t n)
+{
+    struct gb_assign a = {.column = 0, .value = gb_value_int(n)};
+    int64_t id;
+    GOOD(gb_journal_insert(d->j, R, GB_SPAN(NULL, 0), &a, 1, &id, &why));
+    return id;
+}
+
+static void
+one_digest(struct hub *h, struct handheld *d, int n)
+{
+    uint8_t want[32], got[32];
+    GOOD(gb_state_digest(h->st, want, &why));
+    for (int i = 0; i < n; i++) {
+        GOOD(gb_journal_digest(d[i].j, got, &why));
+        assert_memory_equal(got, want, 32);
+    }
+}
+
+static void
+receipts_of_a_handheld_long_away_span_parts(void **state)
+{
+    enum { SETS = 20000 };
+    struct hub h;
+    struct handheld d;
+    int made;
+    (void)state;
+    begin(&h, &d, 1);
+    for (int i = 0; i < SETS; i++) {
+        insert(&d, i);
+        h.time_ms += 7;
+        GOOD(gb_journal_seal(d.j, &d.key, &made, &why));
+    }
+    push(&d);
+    pull(&d);
+    assert_true(d.parts > 2);
+    assert_true(d.largest <= GB_SET_MAX);
+    assert_int_equal(d.counts.accepted_sets, SETS);
+    assert_int_equal(ask(&d, "SELECT count(*) FROM _set WHERE line IS NULL"),
+                     0);
+    one_digest(&h, &d, 1);
+    end(&h, &d, 1);
+}
+
+/* Records that the hub does not have: all their inserts were held back. */
+static void
+names_of_gone_records_span_parts(void **state)
+{
+    enum { RECORDS = 200000 };
+    struct hub h;
+    struct handheld d;
+    (void)state;
+    begin(&h, &d, 1);
+    GOOD(gb_state_begin(h.st, &why));
+    for (int i = 0; i < RECORDS; i++)
+        GOOD(gb_db_execf(gb_state_db(h.st), &why,
+                         "INSERT INTO _wait(device, stamp, seq, idx, pos, "
+                         "code, kind, tbl, id, actor) VALUES(1, %d, 1, %d, "
+                         "99, 'MISSING', 2, 'r', %lld, 1)",
+                         i, i,
+                         (long long)gb_id_make(i % 8000 + 1, 1 + i * 77777L)));
+    GOOD(gb_state_commit(h.st, &why));
+    hub_device(&h, &d, NULL);
+    pull(&d);
+    assert_true(d.parts > 1);
+    assert_true(d.largest <= GB_SET_MAX);
+    one_digest(&h, &d, 1);
+    end(&h, &d, 1);
+}
+
+/* Bytes that hardly compress. */
+static void
+noise(char *to, size_t n)
+{
+    static const char letters[] =
+        "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-_.:,;+*#/!?";
+    gb_random((uint8_t *)to, n);
+    for (size_t i = 0; i < n; i++)
+        to[i] = letters[(uint8_t)to[i] & 63];
+}
+
+static void
+write_big(struct handheld *d, int64_t id, int at_once, char *text)
+{
+    /* three columns fit a set, with the values that they replace fewer */
+    for (int c = 0; c < BIG; c += at_once) {
+        struct gb_assign a[3];
+        int n = 0;
+        noise(text, 3 * (size_t)GB_TEXT_MAX);
+        for (; n < at_once && c + n < BIG; n++)
+            a[n] =
+                (struct gb_assign){.column = FIRST + c + n,
+                                   .value = gb_value_text(GB_SPAN(
+                                       text + n * GB_TEXT_MAX, GB_TEXT_MAX))};
+        GOOD(gb_journal_set(d->j, R, id, a, n, &why));
+    }
+}
+
+/* Three handhelds write all columns of one record at once: ten megabytes that
+ * are all open. */
+static void
+a_record_larger_than_a_part_is_brought(void **state)
+{
+    struct hub h;
+    struct handheld d[4];
+    char *text = malloc(3 * (size_t)GB_TEXT_MAX);
+    (void)state;
+    assert_non_null(text);
+    begin(&h, d, 3);
+    int64_t id = insert(&d[0], 1);
+    for (int i = 0; i < 3; i++) {
+        push(&d[0]);
+        pull(&d[i]);
+    }
+    for (int i = 0; i < 3; i++)
+        write_big(&d[i], id, 3, text);
+    for (int i = 0; i < 300; i++)
+        insert(&d[0], i); /* some beside it */
+    for (int i = 0; i < 3; i++)
+        push(&d[i]);
+    for (int i = 0; i < 3; i++)
+        pull(&d[i]);
+    assert_true(d[2].parts > 10);
+    assert_true(d[2].largest <= GB_SET_MAX);
+    one_digest(&h, d, 3);
+    make_handheld(&h, &d[3], 4, NULL); /* and to a fresh one */
+    one_digest(&h, &d[3], 1);
+    /* with a change of its own on top, which may be as large as before */
+    GOOD(gb_journal_sign_in(d[3].j, 1, true, &why));
+    write_big(&d[3], id, 1, text);
+    struct gb_assign a = {.column = 1,
+                          .value = gb_value_text(gb_span_text("x"))};
+    GOOD(gb_journal_set(d[0].j, R, id, &a, 1, &why));
+    push(&d[0]);
+    pull(&d[3]);
+    push(&d[3]);
+    for (int i = 0; i < 4; i++)
+        pull(&d[i]);
+    one_digest(&h, d, 4);
+    free(text);
+    end(&h, d, 4);
+}
+
+/* A stream that breaks off inside a string is damage. */
+static void
+a_stream_must_end_with_a_whole_string(void **state)
+{
+    struct gb_delta_joined j;
+    struct gb_span s;
+    (void)state;
+    gb_delta_joined_init(&j, GB_DELTA_J_RECEIPTS);
+    gb_buf_varint(&j.bytes, 5);
+    gb_buf_text(&j.bytes, "abcde");
+    gb_buf_varint(&j.bytes, 5);
+    gb_buf_text(&j.bytes, "abc");
+    assert_true(gb_delta_joined_string(&j, &s));
+    assert_int_equal(s.len, 5);
+    assert_false(gb_delta_joined_string(&j, &s));
+    assert_int_equal(gb_delta_joined_end(&j, &why), GB_E_FORMAT);
+    gb_buf_text(&j.bytes, "de");
+    assert_true(gb_delta_joined_string(&j, &s));
+    GOOD(gb_delta_joined_end(&j, &why));
+    gb_delta_joined_release(&j);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(receipts_of_a_handheld_long_away_span_parts),
+        cmocka_unit_test(names_of_gone_records_span_parts),
+        cmocka_unit_test(a_record_larger_than_a_part_is_brought),
+        cmocka_unit_test(a_stream_must_end_with_a_whole_string),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
