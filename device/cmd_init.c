@@ -4,6 +4,7 @@
 
 #include "engine/id.h"
 #include "engine/term.h"
+#include "again.h"
 #include "fields.h"
 #include "verbs.h"
 
@@ -41,6 +42,42 @@ set_url(const struct gb_args *args, struct gb_enrolment *en,
     return GB_OK;
 }
 
+/* Another number for a journal that had been copied. */
+static enum gb_err
+go_on(const char *folder, const struct gb_ticket *ticket, struct gb_fail *fail)
+{
+    struct gb_again_report r;
+    enum gb_err e =
+        gb_again_run(folder, ticket, ticket->enrolment.url, &r, fail);
+    if (!e)
+        printf("%s: device %d goes on for number %d: %lld operations captured "
+               "again, %lld the hub had; sync to send them (the old journal "
+               "is %s)\n",
+               folder, ticket->enrolment.device, r.old,
+               (long long)r.counts.again, (long long)r.counts.known, r.was);
+    return e;
+}
+
+/* A new journal. */
+static enum gb_err
+make_new(const char *folder, const struct gb_ticket *ticket,
+         struct gb_fail *fail)
+{
+    struct gb_buf site;
+    gb_buf_init(&site, GB_TEXT_MAX);
+    gb_term_clean(&site, gb_span_text(ticket->enrolment.site.name));
+    enum gb_err e = gb_folder_create(folder, ticket, fail);
+    if (!e)
+        e = gb_buf_check(&site, "the site's name", fail);
+    if (!e)
+        printf("%s: device %d of %.*s%s\n", folder, ticket->enrolment.device,
+               (int)site.len, site.len ? (const char *)site.ptr : "",
+               ticket->ndeltas ? ", ready"
+                               : "; sync once to get its tables and staff");
+    gb_buf_release(&site);
+    return e;
+}
+
 int
 gb_verb_init(const struct gb_args *args)
 {
@@ -49,8 +86,6 @@ gb_verb_init(const struct gb_args *args)
     const char *path = gb_args_value(args, "ticket");
     const char *folder = gb_args_word(args, 0);
     enum gb_err e = GB_OK;
-    struct gb_buf site;
-    gb_buf_init(&site, GB_TEXT_MAX);
     if (!path)
         e = gb_fail_set(&fail, GB_E_USAGE,
                         "--ticket FILE is wanted: `gengbu-hub enrol` makes "
@@ -60,16 +95,8 @@ gb_verb_init(const struct gb_args *args)
     if (!e)
         e = set_url(args, &ticket.enrolment, &fail);
     if (!e)
-        e = gb_folder_create(folder, &ticket, &fail);
-    gb_term_clean(&site, gb_span_text(ticket.enrolment.site.name));
-    if (!e)
-        e = gb_buf_check(&site, "the site's name", &fail);
-    if (!e)
-        printf("%s: device %d of %.*s%s\n", folder, ticket.enrolment.device,
-               (int)site.len, site.len ? (const char *)site.ptr : "",
-               ticket.ndeltas ? ", ready"
-                              : "; sync once to get its tables and staff");
-    gb_buf_release(&site);
+        e = gb_folder_is_journal(folder) ? go_on(folder, &ticket, &fail)
+                                         : make_new(folder, &ticket, &fail);
     gb_ticket_release(&ticket);
     return e ? gb_cmd_fail(args, &fail) : 0;
 }

@@ -61,6 +61,15 @@ gb_folder_state(const char *path, enum gb_folder_state *out,
     return e ? e : gb_folder_judge(path, kind == 'd', out, fail);
 }
 
+bool
+gb_folder_is_journal(const char *path)
+{
+    enum gb_folder_state state;
+    struct gb_fail ignored = {0};
+    return !gb_folder_state(path, &state, &ignored) &&
+           state == GB_FOLDER_JOURNAL;
+}
+
 /* A journal, or what else the folder is. */
 static enum gb_err
 check(const char *path, struct gb_fail *fail)
@@ -160,18 +169,37 @@ gb_folder_lock_sync(struct gb_folder *f, struct gb_fail *fail)
              : gb_lock_take(&f->sync, name, f->holder, GB_LOCK_WAIT_MS, fail);
 }
 
+void
+gb_folder_key_name(char out[GB_FOLDER_KEY_MAX], const char *name, int keyset)
+{
+    if (keyset)
+        snprintf(out, GB_FOLDER_KEY_MAX, "%s-%d", name, keyset);
+    else
+        snprintf(out, GB_FOLDER_KEY_MAX, "%s", name);
+}
+
+/* One key of the set that the journal names. */
+static enum gb_err
+read_key(const struct gb_folder *f, const char *key, int keyset,
+         struct gb_sign_key *out, struct gb_fail *fail)
+{
+    char name[GB_FOLDER_KEY_MAX], path[GB_FILE_PATH_MAX];
+    gb_folder_key_name(name, key, keyset);
+    enum gb_err e = gb_folder_name(path, f->path, name, fail);
+    return e ? e : gb_keyfile_read(out, path, fail);
+}
+
 enum gb_err
 gb_folder_keys(const struct gb_folder *f, struct gb_folder_keys *out,
                struct gb_fail *fail)
 {
-    char name[GB_FILE_PATH_MAX];
-    enum gb_err e = gb_folder_name(name, f->path, GB_FOLDER_SIGN, fail);
+    struct gb_journal_info info;
+    enum gb_err e = gb_journal_info(f->journal, &info, fail);
+    gb_wipe(info.secret, sizeof info.secret);
     if (!e)
-        e = gb_keyfile_read(&out->sign, name, fail);
+        e = read_key(f, GB_FOLDER_SIGN, info.keyset, &out->sign, fail);
     if (!e)
-        e = gb_folder_name(name, f->path, GB_FOLDER_RECEIVE, fail);
-    if (!e)
-        e = gb_keyfile_read(&out->receive, name, fail);
+        e = read_key(f, GB_FOLDER_RECEIVE, info.keyset, &out->receive, fail);
     return e;
 }
 

@@ -62,6 +62,9 @@ enum gb_err gb_folder_keys(const struct gb_folder *f,
                            struct gb_folder_keys *out, struct gb_fail *fail);
 void gb_folder_keys_wipe(struct gb_folder_keys *keys);
 
+/* Whether there is a whole journal at this path. */
+bool gb_folder_is_journal(const char *path);
+
 /*
  * Make the folder of a new device from its ticket, in one step as seen from
  * outside.  GB_E_EXISTS: it is a journal already; GB_E_STATE: the folder holds

@@ -76,41 +76,43 @@ check_free(const char *path, struct gb_fail *fail)
 
 /* A key of the device, made unless it is there. */
 static enum gb_err
-make_key(const char *path, const char *name, const char *comment,
+make_key(const char *path, const char *key, const struct gb_enrolment *en,
          struct gb_fail *fail)
 {
-    char file[GB_FILE_PATH_MAX];
-    struct gb_sign_key key;
+    char name[GB_FOLDER_KEY_MAX], file[GB_FILE_PATH_MAX], comment[64];
+    snprintf(comment, sizeof comment, "gengbu device %d", en->device);
+    gb_folder_key_name(name, key, en->keyset);
+    struct gb_sign_key made;
     struct gb_fail why = {0};
     enum gb_err e = gb_folder_name(file, path, name, fail);
     if (e)
         return e;
-    gb_sign_key_generate(&key);
-    e = gb_keyfile_write(file, &key, comment, GB_KEYFILE_NEW, &why);
-    gb_sign_key_wipe(&key);
+    gb_sign_key_generate(&made);
+    e = gb_keyfile_write(file, &made, comment, GB_KEYFILE_NEW, &why);
+    gb_sign_key_wipe(&made);
     if (e == GB_E_EXISTS)
-        e = gb_keyfile_read(&key, file, &why);
-    gb_sign_key_wipe(&key);
+        e = gb_keyfile_read(&made, file, &why);
+    gb_sign_key_wipe(&made);
     return e ? gb_fail_set(fail, e, "%s", why.text) : GB_OK;
 }
 
-static enum gb_err
-make_keys(const char *path, const struct gb_enrolment *en, struct gb_fail *fail)
+enum gb_err
+gb_folder_make_keys(const char *path, const struct gb_enrolment *en,
+                    struct gb_fail *fail)
 {
-    char file[GB_FILE_PATH_MAX], comment[64];
-    snprintf(comment, sizeof comment, "gengbu device %d", en->device);
+    char file[GB_FILE_PATH_MAX];
     enum gb_err e = gb_folder_name(file, path, GB_FOLDER_KEYS, fail);
     if (!e)
         e = gb_file_folder(file, 0700, fail);
     if (!e)
-        e = make_key(path, GB_FOLDER_SIGN, comment, fail);
+        e = make_key(path, GB_FOLDER_SIGN, en, fail);
     if (!e)
-        e = make_key(path, GB_FOLDER_RECEIVE, comment, fail);
+        e = make_key(path, GB_FOLDER_RECEIVE, en, fail);
     return e;
 }
 
-static enum gb_err
-remove_unfinished(const char *path, struct gb_fail *fail)
+enum gb_err
+gb_folder_remove_unfinished(const char *path, struct gb_fail *fail)
 {
     char file[GB_FILE_PATH_MAX];
     enum gb_err e = GB_OK;
@@ -124,9 +126,9 @@ remove_unfinished(const char *path, struct gb_fail *fail)
 
 /* The ticket's delta into the new database: what makes it useful before the
  * first contact. */
-static enum gb_err
-apply_ticket(struct gb_folder *f, const char *db,
-             const struct gb_ticket *ticket, struct gb_fail *fail)
+enum gb_err
+gb_folder_apply_ticket(struct gb_folder *f, const char *db,
+                       const struct gb_ticket *ticket, struct gb_fail *fail)
 {
     struct gb_folder_keys keys = {0};
     struct gb_applied applied;
@@ -150,8 +152,8 @@ apply_ticket(struct gb_folder *f, const char *db,
 
 /* Nothing of SQLite's may stay behind under the old name: what stands in a
  * write-ahead log would be lost with the rename. */
-static enum gb_err
-publish(const char *path, const char *db, struct gb_fail *fail)
+enum gb_err
+gb_folder_publish(const char *path, const char *db, struct gb_fail *fail)
 {
     char name[GB_FILE_PATH_MAX];
     struct stat st;
@@ -189,17 +191,17 @@ gb_folder_create(const char *path, const struct gb_ticket *ticket,
     if (!e) /* another init may have been first */
         e = check_free(path, fail);
     if (!e)
-        e = make_keys(path, &ticket->enrolment, fail);
+        e = gb_folder_make_keys(path, &ticket->enrolment, fail);
     if (!e)
-        e = remove_unfinished(path, fail);
+        e = gb_folder_remove_unfinished(path, fail);
     if (!e)
         e = gb_folder_name(name, path, GB_FOLDER_DB_NEW, fail);
     if (!e)
         e = gb_journal_create(name, &ticket->enrolment, fail);
     if (!e)
-        e = apply_ticket(&f, name, ticket, fail);
+        e = gb_folder_apply_ticket(&f, name, ticket, fail);
     if (!e)
-        e = publish(path, name, fail);
+        e = gb_folder_publish(path, name, fail);
     gb_folder_close(&f);
     return e;
 }

@@ -10,6 +10,7 @@
 #define GB_FOLDER_KEYS "keys"
 #define GB_FOLDER_SIGN "keys/sign"
 #define GB_FOLDER_RECEIVE "keys/receive"
+#define GB_FOLDER_KEY_MAX 32 /* of a key's name with its set, and NUL */
 #define GB_FOLDER_LOCK "lock"
 #define GB_FOLDER_LOCK_SYNC "lock-sync"
 
@@ -20,6 +21,24 @@ enum gb_folder_state {
     GB_FOLDER_JOURNAL, /* a whole journal */
     GB_FOLDER_OTHER    /* anything else: not to be touched */
 };
+
+/* The name of a key: that of the first set as it is, others with their number
+ * behind it. */
+void gb_folder_key_name(char out[GB_FOLDER_KEY_MAX], const char *name,
+                        int keyset);
+
+/* Steps of making a journal (folder_create.c): keys of the set that the
+ * enrolment names, unless they are there; away with an unfinished database;
+ * the ticket's delta into a new one. */
+enum gb_err gb_folder_make_keys(const char *path, const struct gb_enrolment *en,
+                                struct gb_fail *fail);
+enum gb_err gb_folder_remove_unfinished(const char *path, struct gb_fail *fail);
+enum gb_err gb_folder_apply_ticket(struct gb_folder *f, const char *db,
+                                   const struct gb_ticket *ticket,
+                                   struct gb_fail *fail);
+/* The new database in place of none, or of the old one. */
+enum gb_err gb_folder_publish(const char *path, const char *db,
+                              struct gb_fail *fail);
 
 enum gb_err gb_folder_state(const char *path, enum gb_folder_state *out,
                             struct gb_fail *fail);

@@ -48,6 +48,7 @@ struct gb_delta_ask {
      * were made and that it has not named since: rising. */
     uint64_t heads[GB_DELTA_HEADS_MAX];
     int nheads;
+    struct gb_span known; /* strings, known.h; none but for who asks for it */
 };
 /* Receives each part, signed bytes and signature, in order. */
 typedef enum gb_err gb_delta_sink(void *context, struct gb_span container,
@@ -82,6 +83,7 @@ enum gb_delta_joined_kind {
     GB_DELTA_J_GONE,     /* names of records of its own that the hub lacks */
     GB_DELTA_J_LARGE,    /* strings: a record each */
     GB_DELTA_J_LEFT,     /* names of records that are out of scope now */
+    GB_DELTA_J_KNOWN,    /* strings: known.h, for a copy that goes on */
     GB_DELTA_JOINED_COUNT
 };
 extern const unsigned gb_delta_joined_section[GB_DELTA_JOINED_COUNT];
@@ -145,7 +147,8 @@ enum {
     GB_DELTA_LINEAGE = 16,
     GB_DELTA_GONE = 17,
     GB_DELTA_LARGE = 18,
-    GB_DELTA_LEFT = 19
+    GB_DELTA_LEFT = 19,
+    GB_DELTA_KNOWN = 20
 };
 #define GB_DELTA_HEADER 140
 #define GB_DELTA_RECORDS_MAX 4096 /* of one part: bounds a device's memory */

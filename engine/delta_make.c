@@ -279,6 +279,8 @@ static enum gb_err
 bring_all(struct making *m, struct gb_fail *fail)
 {
     enum gb_err e = bring_receipts(m, fail);
+    if (!e)
+        e = gb_delta_stream(&m->out, GB_DELTA_J_KNOWN, m->ask->known, fail);
     if (!e && m->out.head.keep) {
         for (int t = 0; t < gb_state_schema(m->st)->ntables && !e; t++)
             e = gb_scope_each(m->scope, t, bring_id, m, fail);

@@ -127,6 +127,7 @@ write_enrolment(sqlite3 *db, const struct gb_enrolment *en,
         {"attributes", gb_value_text(gb_span_text(en->attributes))},
         {"url", gb_value_text(gb_span_text(en->url))},
         {"secret", gb_value_blob(GB_SPAN(en->secret, 32))},
+        {"keyset", gb_value_int(en->keyset)},
     };
     sqlite3_stmt *s;
     enum gb_err e = gb_db_prepare(

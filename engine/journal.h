@@ -41,6 +41,7 @@ struct gb_enrolment {
     char attributes[GB_ATTRIBUTES_MAX];
     char url[256]; /* "" when there is none */
     uint8_t secret[32];
+    int keyset; /* whoever keeps the keys tells sets of them apart by it */
 };
 
 /* Create the database of a new device; nothing of a site is in it before the
@@ -70,6 +71,7 @@ struct gb_journal_info {
     uint8_t secret[32];
     bool confirmed;        /* the hub has accepted this device's keys */
     bool uncertain;        /* an upload's reply never came */
+    int keyset;            /* as in the enrolment */
     bool copy;             /* the hub refused this journal as a copy */
     int64_t actor;         /* signed in; 0: nobody */
     uint32_t seq;          /* last sealed set */

@@ -377,56 +377,113 @@ show(struct again *w, struct gb_fail *fail)
     return e;
 }
 
-/* Nothing of its own stands in the new journal. */
+/* Nothing of its own stands in the new journal, and the hub has answered. */
 static enum gb_err
-check_empty(struct gb_journal *to, struct gb_fail *fail)
+check_ready(struct gb_journal *to, struct gb_fail *fail)
 {
     struct gb_journal_info i;
+    int64_t continues;
     enum gb_err e = gb_journal_info(to, &i, fail);
-    if (!e && (i.seq || i.unsent || !to->schema))
+    if (!e)
+        e = gb_journal_get(to, "continues", &continues, fail);
+    if (!e && (i.seq || i.unsent || !to->schema || !i.confirmed || !continues))
         e = gb_fail_set(fail, GB_E_STATE,
-                        "a journal that has work of its own, or no schema, "
-                        "takes over no other");
+                        "a journal that has work of its own, or no answer of "
+                        "the hub, takes over no other");
     return e;
+}
+
+/* What the hub said it has, by origin. */
+static enum gb_err
+load_known(struct again *w, struct gb_fail *fail)
+{
+    sqlite3_stmt *s;
+    bool row;
+    struct gb_buf list;
+    gb_buf_init(&list, GB_ARENA_MAX);
+    enum gb_err e =
+        gb_db_prepare(w->to->db, "SELECT body FROM _known", &s, fail);
+    while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
+        struct gb_reader in = gb_reader_of(gb_db_blob(s, 0));
+        struct gb_known k;
+        memset(&k, 0, sizeof k);
+        k = gb_known_read(&in);
+        if (!gb_read_done(&in))
+            e = gb_fail_set(fail, GB_E_FORMAT,
+                            "what the hub has of the copy is damaged");
+        gb_buf_add(&list, &k, sizeof k);
+    }
+    sqlite3_finalize(s);
+    if (!e)
+        e = gb_buf_check(&list, "what the hub has of the copy", fail);
+    if (!e) {
+        w->known = (struct gb_known *)(void *)list.ptr; /* transferred */
+        w->nknown = list.len / sizeof *w->known;
+        list.ptr = NULL;
+    }
+    gb_buf_release(&list);
+    if (w->nknown)
+        qsort(w->known, w->nknown, sizeof *w->known, by_origin);
+    return e;
+}
+
+/* The transaction. */
+static enum gb_err
+run(struct again *w, struct gb_fail *fail)
+{
+    int64_t actor;
+    enum gb_err e = load_known(w, fail);
+    if (!e)
+        e = find_accepted(w, fail);
+    if (!e)
+        e = take_all(w, fail);
+    if (!e)
+        e = gb_db_exec(w->to->db, "DELETE FROM _known", fail);
+    if (!e)
+        e = gb_journal_put(w->to, "continues", 0, fail);
+    if (!e)
+        e = gb_journal_get(w->from, "actor", &actor, fail);
+    if (!e && actor)
+        e = gb_journal_put(w->to, "actor", actor, fail);
+    return e ? e : show(w, fail);
+}
+
+enum gb_err
+gb_journal_again_ask(struct gb_journal *to, struct gb_journal *from,
+                     struct gb_fail *fail)
+{
+    struct gb_head merged;
+    enum gb_err e = gb_journal_head(from, "merged", &merged, fail);
+    if (!e)
+        e = gb_journal_put(to, "continues", from->device, fail);
+    return e ? e
+             : gb_journal_put(to, "continues_from", (int64_t)merged.size, fail);
 }
 
 enum gb_err
 gb_journal_again(struct gb_journal *to, struct gb_journal *from,
-                 const struct gb_sign_key *key, const struct gb_known *known,
-                 size_t nknown, struct gb_again *out, struct gb_fail *fail)
+                 const struct gb_sign_key *key, struct gb_again *out,
+                 struct gb_fail *fail)
 {
-    struct again w = {
-        .to = to, .from = from, .key = key, .nknown = nknown, .out = out};
+    struct again w = {.to = to, .from = from, .key = key, .out = out};
+    struct gb_fail again = {0};
     *out = (struct gb_again){0};
-    enum gb_err e = check_empty(to, fail);
+    enum gb_err e = check_ready(to, fail);
+    if (!e)
+        e = gb_journal_begin(to, fail);
     if (e)
         return e;
     gb_buf_init(&w.ids, GB_ARENA_MAX);
-    w.known = malloc((nknown + 1) * sizeof *w.known);
-    if (!w.known)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
-    if (nknown)
-        memcpy(w.known, known, nknown * sizeof *known);
-    qsort(w.known, nknown, sizeof *w.known, by_origin);
-    e = find_accepted(&w, fail);
+    to->c.local = false;
+    e = run(&w, fail);
     if (!e)
-        e = gb_journal_begin(to, fail);
-    if (!e) {
-        to->c.local = false;
-        e = take_all(&w, fail);
-        if (!e)
-            e = show(&w, fail);
-        if (!e)
-            e = gb_journal_commit(to, fail);
-        if (e)
-            gb_journal_rollback(to);
-        to->c.local = true;
-        struct gb_fail again = {0};
-        enum gb_err r = gb_journal_reload(to, &again);
-        if (!e && r)
-            e = gb_fail_set(fail, r, "%s", again.text);
-    }
+        e = gb_journal_commit(to, fail);
+    if (e)
+        gb_journal_rollback(to);
+    to->c.local = true;
+    enum gb_err r = gb_journal_reload(to, &again);
+    if (!e && r)
+        e = gb_fail_set(fail, r, "%s", again.text);
     gb_buf_release(&w.ids);
     free(w.known);
     return e;

@@ -19,15 +19,19 @@ struct gb_again {
     int64_t known; /* that the hub has */
 };
 
+/* Note in the new journal whose work it will take over: its requests ask the
+ * hub what of that it has, until gb_journal_again() is done. */
+enum gb_err gb_journal_again_ask(struct gb_journal *to, struct gb_journal *from,
+                                 struct gb_fail *fail);
+
 /*
  * Capture again, in one transaction of `to`, what `from` has not been told is
- * accepted.  `from` has sealed its tail; `to` has merged a delta of the hub
- * that is as new as `known` (in any order), and holds nothing of its own yet.
- * GB_E_STATE when it does.
+ * accepted.  `from` has sealed its tail; `to` has merged the hub's answer to
+ * such a request, and holds nothing of its own.  GB_E_STATE when it does, or
+ * when there was no answer.  Whoever was signed in still is.
  */
 enum gb_err gb_journal_again(struct gb_journal *to, struct gb_journal *from,
                              const struct gb_sign_key *key,
-                             const struct gb_known *known, size_t nknown,
                              struct gb_again *out, struct gb_fail *fail);
 
 #endif

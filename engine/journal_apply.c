@@ -197,6 +197,8 @@ apply(struct gb_journal *j, struct gb_delta_in *d,
     if (!e)
         e = gb_delta_put(j, d, fail);
     if (!e)
+        e = gb_delta_take_known(j, fail);
+    if (!e)
         e = gb_delta_redo(j, d, fail);
     if (!e)
         e = take_fields(j, &d->once, fail);

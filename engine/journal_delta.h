@@ -40,6 +40,8 @@ typedef enum gb_err gb_delta_name_fn(void *context, int table, int64_t id,
 enum gb_err gb_delta_names(struct gb_journal *j, enum gb_delta_joined_kind kind,
                            gb_delta_name_fn *fn, void *context,
                            struct gb_fail *fail);
+/* Of a copy that goes on: what of its work the hub has, kept in _known. */
+enum gb_err gb_delta_take_known(struct gb_journal *j, struct gb_fail *fail);
 enum gb_err gb_delta_all_records(struct gb_journal *j, gb_visit *visit,
                                  void *context, struct gb_fail *fail);
 

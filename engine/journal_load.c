@@ -225,7 +225,7 @@ static enum gb_err
 info_numbers(struct gb_journal *j, struct gb_journal_info *out,
              struct gb_fail *fail)
 {
-    int64_t confirmed, copy, uncertain, seq, accepted, stamp, counter;
+    int64_t confirmed, copy, uncertain, seq, accepted, stamp, counter, keyset;
     bool found;
     const struct {
         const char *key;
@@ -234,6 +234,7 @@ info_numbers(struct gb_journal *j, struct gb_journal_info *out,
         {"confirmed", &confirmed}, {"copy", &copy},
         {"uncertain", &uncertain}, {"seq", &seq},
         {"accepted", &accepted},   {"synced", &out->synced_ms},
+        {"keyset", &keyset},
     };
     enum gb_err e = GB_OK;
     for (size_t i = 0; i < sizeof fields / sizeof *fields && !e; i++)
@@ -252,6 +253,7 @@ info_numbers(struct gb_journal *j, struct gb_journal_info *out,
     out->unsent += out->unsealed;
     out->confirmed = confirmed;
     out->copy = copy;
+    out->keyset = (int)keyset;
     out->uncertain = uncertain;
     out->seq = (uint32_t)seq;
     out->accepted = (uint32_t)accepted;

@@ -166,6 +166,27 @@ gb_delta_names(struct gb_journal *j, enum gb_delta_joined_kind kind,
     return stream(j, &w, kind, read_names, fail);
 }
 
+static enum gb_err
+keep_known(void *context, struct gb_span part, struct gb_fail *fail)
+{
+    struct streaming *w = context;
+    struct gb_span body;
+    enum gb_err e = gb_delta_join(&w->joined, part, fail);
+    while (!e && gb_delta_joined_string(&w->joined, &body)) {
+        sqlite3_stmt *s = gb_journal_sql(w->context, GB_JSQL_ADD_KNOWN);
+        gb_db_bind_blob(s, 1, body);
+        e = gb_db_run(s, fail);
+    }
+    return e;
+}
+
+enum gb_err
+gb_delta_take_known(struct gb_journal *j, struct gb_fail *fail)
+{
+    struct streaming w = {.context = j};
+    return stream(j, &w, GB_DELTA_J_KNOWN, keep_known, fail);
+}
+
 struct visiting {
     const struct gb_schema *schema;
     gb_visit *visit;

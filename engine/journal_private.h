@@ -21,6 +21,7 @@
  * _set       sealed sets; line is the receipt, once there is one
  * _taken     operations that the hub quarantined
  * _import    lines of a JSONL file that are in
+ * _known     while a copy goes on under this number: what the hub has of it
  * _part      parts of a delta on its way in
  * _readonly  records out of scope that unsent changes still need
  */
@@ -40,6 +41,7 @@
     "CREATE TABLE _taken(seq INTEGER, idx INTEGER, code TEXT, tbl TEXT,"       \
     " id INTEGER, PRIMARY KEY(seq, idx)) WITHOUT ROWID;"                       \
     "CREATE TABLE _import(hash BLOB PRIMARY KEY, lines INTEGER);"              \
+    "CREATE TABLE _known(body BLOB NOT NULL);"                                 \
     "CREATE TABLE _part(part INTEGER PRIMARY KEY, bytes BLOB);"                \
     "CREATE TABLE _readonly(tbl INTEGER, id INTEGER, PRIMARY KEY(tbl, id))"    \
     " WITHOUT ROWID;"                                                          \
@@ -68,6 +70,7 @@
     X(ADD_SET,                                                                 \
       "INSERT INTO _set(seq, sha, first, last, ops, schema, base, signed, "    \
       "signature, personal) VALUES(?,?,?,?,?,?,?,?,?,?)")                      \
+    X(ADD_KNOWN, "INSERT INTO _known(body) VALUES(?)")                         \
     X(GET_SET,                                                                 \
       "SELECT signed, signature, personal, sha FROM _set WHERE seq = ?")       \
     X(READONLY, "SELECT 1 FROM _readonly WHERE tbl = ? AND id = ?")            \

@@ -31,7 +31,7 @@ gb_journal_request(struct gb_journal *j, const struct gb_sign_key *key,
                    const struct gb_public_key *receive_key, bool stick,
                    struct gb_buf *out, struct gb_fail *fail)
 {
-    int64_t seq, confirmed;
+    int64_t seq, confirmed, continues, continues_from;
     struct gb_request r = {.device = j->device,
                            .schema = j->schema ? j->schema->version : 0,
                            .stick = stick};
@@ -46,11 +46,17 @@ gb_journal_request(struct gb_journal *j, const struct gb_sign_key *key,
     if (!e)
         e = gb_journal_get(j, "confirmed", &confirmed, fail);
     if (!e)
+        e = gb_journal_get(j, "continues", &continues, fail);
+    if (!e)
+        e = gb_journal_get(j, "continues_from", &continues_from, fail);
+    if (!e)
         e = gb_journal_get_bytes(j, "secret", r.secret, 32, fail);
     if (e)
         return e;
     r.seq = (uint32_t)seq;
     r.first = !confirmed;
+    r.continues = (int)continues;
+    r.continues_from = (uint64_t)continues_from;
     memcpy(r.sign_key, key->public_key.bytes, 32);
     memcpy(r.receive_key, receive_key->bytes, 32);
     return gb_request_encode(&r, key, out, fail);

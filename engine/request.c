@@ -22,7 +22,9 @@ enum {
     TAG_STICK = 9,
     TAG_SIGN_KEY = 10,
     TAG_RECEIVE_KEY = 11,
-    TAG_SECRET = 12
+    TAG_SECRET = 12,
+    TAG_CONTINUES = 13,
+    TAG_CONTINUES_FROM = 14
 };
 
 /* u32 epoch, u64 size, 32 bytes of root. */
@@ -52,11 +54,15 @@ put_fields(struct gb_buf *out, const struct gb_request *r)
     gb_tlv_number(out, TAG_SEQ, r->seq);
     gb_tlv_number(out, TAG_SCHEMA, r->schema);
     gb_tlv_number(out, TAG_STICK, r->stick);
-    if (!r->first)
-        return;
-    gb_tlv_put(out, TAG_SIGN_KEY, GB_SPAN(r->sign_key, 32));
-    gb_tlv_put(out, TAG_RECEIVE_KEY, GB_SPAN(r->receive_key, 32));
-    gb_tlv_put(out, TAG_SECRET, GB_SPAN(r->secret, 32));
+    if (r->first) {
+        gb_tlv_put(out, TAG_SIGN_KEY, GB_SPAN(r->sign_key, 32));
+        gb_tlv_put(out, TAG_RECEIVE_KEY, GB_SPAN(r->receive_key, 32));
+        gb_tlv_put(out, TAG_SECRET, GB_SPAN(r->secret, 32));
+    }
+    if (r->continues) {
+        gb_tlv_number(out, TAG_CONTINUES, (uint64_t)r->continues);
+        gb_tlv_number(out, TAG_CONTINUES_FROM, r->continues_from);
+    }
 }
 
 enum gb_err
@@ -118,6 +124,20 @@ take_head(struct gb_span fields, unsigned tag, struct gb_head *h)
     return true;
 }
 
+/* Both or neither. */
+static bool
+take_continues(struct gb_span f, struct gb_request *r)
+{
+    uint64_t device;
+    if (!gb_tlv_find(f, TAG_CONTINUES).ptr)
+        return !gb_tlv_find(f, TAG_CONTINUES_FROM).ptr;
+    if (!take_number(f, TAG_CONTINUES, GB_DEVICE_MAX, &device) || !device ||
+        !take_number(f, TAG_CONTINUES_FROM, INT64_MAX / 2, &r->continues_from))
+        return false;
+    r->continues = (int)device;
+    return true;
+}
+
 static bool
 take_fields(struct gb_span f, struct gb_request *r)
 {
@@ -140,9 +160,10 @@ take_fields(struct gb_span f, struct gb_request *r)
     r->schema = (uint32_t)schema;
     r->stick = stick;
     r->first = gb_tlv_find(f, TAG_SECRET).ptr != NULL;
-    return !r->first || (take(f, TAG_SECRET, r->secret, 32) &&
-                         take(f, TAG_SIGN_KEY, r->sign_key, 32) &&
-                         take(f, TAG_RECEIVE_KEY, r->receive_key, 32));
+    return take_continues(f, r) &&
+           (!r->first || (take(f, TAG_SECRET, r->secret, 32) &&
+                          take(f, TAG_SIGN_KEY, r->sign_key, 32) &&
+                          take(f, TAG_RECEIVE_KEY, r->receive_key, 32)));
 }
 
 /* Fill out from signed bytes that begin like a request. */

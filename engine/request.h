@@ -26,6 +26,11 @@ struct gb_request {
     bool stick;             /* exported, not sent */
     bool first; /* the three below are there: not confirmed by a delta yet */
     uint8_t sign_key[32], receive_key[32], secret[32];
+    /* A copied journal gets this number in place of its own, and asks what of
+     * its work has reached the hub behind the ledger size that it had merged.
+     * 0: nothing of the kind. */
+    int continues;
+    uint64_t continues_from;
 };
 
 /* The signed container, added to out. */

@@ -1,9 +1,12 @@
 /* answer.c - see answer.h */
 #include "hub/answer.h"
 
+#include "hub/known.h"
+
 #include <string.h>
 
 struct making {
+    struct gb_buf known;
     struct gb_bundle_out out;
     struct gb_box_public receiver;
     struct gb_buf sealed;
@@ -46,6 +49,23 @@ find_receiver(struct gb_state *st, int device, struct gb_box_public *out,
     return gb_box_public_derive(out, &key, fail);
 }
 
+/* For a copy: what the hub has of its number's work. */
+static enum gb_err
+find_known(struct gb_state *st, struct gb_answer *a, struct making *m,
+           struct gb_fail *fail)
+{
+    struct gb_ledger *ledger;
+    if (!a->continues)
+        return GB_OK;
+    enum gb_err e = gb_ledger_open(&ledger, a->ledger, GB_LEDGER_READ, fail);
+    if (!e)
+        e = gb_hub_known(st, ledger, a->continues, a->continues_from, &m->known,
+                         fail);
+    gb_ledger_close(ledger);
+    a->ask.known = gb_buf_view(&m->known);
+    return e;
+}
+
 static enum gb_err
 make(struct gb_state *st, struct gb_answer *a, struct making *m,
      struct gb_handed *handed, struct gb_fail *fail)
@@ -57,6 +77,8 @@ make(struct gb_state *st, struct gb_answer *a, struct making *m,
         e = gb_bundle_begin(&m->out, &bundle, fail);
     if (!e)
         e = gb_handed_ask(st, &a->ask, handed, fail);
+    if (!e)
+        e = find_known(st, a, m, fail);
     if (!e)
         e = gb_delta_make(st, &a->ask, a->key, add_part, m, fail);
     if (e)
@@ -77,6 +99,7 @@ gb_answer_make(struct gb_state *reader, struct gb_answer *a,
     if (e)
         return e;
     gb_buf_init(&m.sealed, GB_FRAME_MAX);
+    gb_buf_init(&m.known, GB_ARENA_MAX);
     e = gb_state_refresh(reader, fail);
     if (!e)
         e = make(reader, a, &m, &handed, fail);
@@ -84,5 +107,7 @@ gb_answer_make(struct gb_state *reader, struct gb_answer *a,
     if (!e && a->parts)
         e = a->intake.hand(a->intake.arg, &handed, fail);
     gb_buf_release(&m.sealed);
+    gb_buf_release(&m.known);
+    a->ask.known = GB_SPAN(NULL, 0);
     return e;
 }

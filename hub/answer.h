@@ -9,7 +9,10 @@
 #include "hub/intake.h"
 
 struct gb_answer {
-    struct gb_delta_ask ask;       /* what the device says */
+    struct gb_delta_ask ask; /* what the device says */
+    int continues;           /* see request.h; with `ledger` to read in */
+    uint64_t continues_from;
+    const char *ledger;            /* path; only opened for who continues */
     struct gb_intake intake;       /* is told what is handed out */
     const struct gb_sign_key *key; /* the hub's, which signs deltas */
     gb_bundle_write *write;        /* gets the bundle, piece by piece */

@@ -79,6 +79,8 @@ gb_intake_enrol(struct gb_office *o, const struct gb_request *r,
                         r->device);
     if (!e)
         e = check_ticket(&d, r, fail);
+    if (!e && r->continues)
+        e = gb_contact_take_over(o->state, r, fail);
     if (!e && !d.enrolled) {
         e = check_keys(r, fail);
         if (!e)

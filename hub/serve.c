@@ -24,6 +24,7 @@ struct gb_server {
     struct gb_readers readers;
     struct gb_http_server *http;
     struct gb_http_route routes[3];
+    char ledger[GB_FILE_PATH_MAX];
     char url[128];
     char page[512]; /* of GET / */
     gb_serve_log *log;
@@ -145,6 +146,9 @@ make_answer(struct sync *s, uint64_t *to, struct gb_fail *fail)
                                   .highest = r->highest.size,
                                   .schema = r->schema,
                                   .clock_ms = s->in.now_ms},
+                          .continues = r->continues,
+                          .continues_from = r->continues_from,
+                          .ledger = s->server->ledger,
                           .intake = s->in.intake,
                           .key = &s->server->office->keys.hub,
                           .write = gb_spool_add,
@@ -294,6 +298,7 @@ gb_serve_start(struct gb_office *o, const char *listen, gb_serve_log *log,
     s->context = context;
     gb_office_path(o, "hub.db", path);
     gb_readers_init(&s->readers, path, o->site);
+    gb_office_path(o, "ledger.git", s->ledger);
     write_page(s);
     s->routes[0] = (struct gb_http_route){"POST", GB_SERVE_PATH,
                                           GB_SERVE_BODY_MAX, &sync_handler, s};

@@ -52,31 +52,43 @@ sync_all(struct handheld *h)
     pull(h);
 }
 
+/* The answer to a request that asks what the hub has of a copy. */
+static void
+pull_known(struct handheld *h, struct handheld *copy)
+{
+    struct gb_journal_info old, i;
+    struct gb_applied counts;
+    struct gb_buf known;
+    GOOD(gb_journal_info(copy->j, &old, &why));
+    GOOD(gb_journal_info(h->j, &i, &why));
+    gb_buf_init(&known, GB_SET_MAX);
+    GOOD(gb_hub_known(h->w->hub->state, h->w->hub->ledger, copy->number,
+                      old.merged.size, &known, &why));
+    struct gb_delta_ask ask = {.device = h->number,
+                               .from = i.merged.size,
+                               .highest = i.merged.size,
+                               .schema = 1,
+                               .clock_ms = 1,
+                               .known = gb_buf_view(&known)};
+    GOOD(gb_delta_make(h->w->hub->state, &ask, &h->w->hub->keys.hub, take_part,
+                       h, &why));
+    GOOD(gb_journal_delta_apply(h->j, &h->sign, &counts, &why));
+    gb_buf_release(&known);
+}
+
 /* A new number for the copy, which takes over its work. */
 static void
 continue_as(struct office *w, struct handheld *next, int number,
             struct handheld *copy, struct gb_again *out)
 {
-    struct gb_journal_info i;
-    struct gb_buf bytes;
-    struct gb_known known[64];
-    size_t n = 0;
     int made;
     make_handheld(w, next, number);
     next->boots = copy->boots;
-    push(next, 1, 0); /* the first contact */
-    pull(next);
     GOOD(gb_journal_seal(copy->j, &copy->sign, &made, &why));
-    GOOD(gb_journal_info(copy->j, &i, &why));
-    gb_buf_init(&bytes, GB_SET_MAX);
-    GOOD(gb_hub_known(w->hub->state, w->hub->ledger, copy->number,
-                      i.merged.size, &bytes, &why));
-    struct gb_reader in = gb_reader_of(gb_buf_view(&bytes));
-    while (gb_read_left(&in))
-        known[n++] = gb_known_read(&in);
-    assert_true(gb_read_done(&in));
-    GOOD(gb_journal_again(next->j, copy->j, &next->sign, known, n, out, &why));
-    gb_buf_release(&bytes);
+    GOOD(gb_journal_again_ask(next->j, copy->j, &why));
+    push(next, 1, 0); /* the first contact */
+    pull_known(next, copy);
+    GOOD(gb_journal_again(next->j, copy->j, &next->sign, out, &why));
 }
 
 static int64_t

@@ -1,0 +1,109 @@
+#!/bin/sh
+# A handheld that was cloned, or restored from a backup: it is told so, gets a
+# new number with its work, and nothing is lost or doubled; killed in between,
+# the same command again ends right.
+. "$(dirname "$0")/lib.sh"
+most=12 # kills before, and as many behind a call
+case $build in *address*) most=3 ;; esac
+
+new_hub
+serve_hub
+handheld 1
+note()
+{
+    gengbu record "$T/$1" incident kind=other place="$2" happened_at=now \
+        severity=general text="水管滴漏"
+}
+sync()
+{
+    gengbu sync "$T/$1" --hub "$url" >"$T/sync.out"
+}
+count()
+{
+    sqlite3 "$hub/hub.db" "SELECT count(*) FROM incident WHERE place LIKE '$1'"
+}
+
+note 1 before
+sync 1
+note 1 shared                 # not sent when it is copied
+cp -R "$T/1" "$T/copy"
+note 1 first
+sync 1
+mine=$(note copy second)
+gengbu set "$T/copy" incident "$mine" severity=serious note="复查"
+
+# what it may not do
+gengbu-hub enrol "$hub" --name "copy" --level 2 --set area=A \
+    --out "$T/2.ticket" >"$T/enrol.out"
+refused 1 'no copy as far as it knows' gengbu init "$T/copy" \
+    --ticket "$T/2.ticket" --hub "$url"
+refused 1 'another journal works under number 1' gengbu sync "$T/copy" \
+    --hub "$url"
+refused 1 'is the journal of device 1 already' gengbu init "$T/copy" \
+    --ticket "$T/1.ticket" --hub "$url"
+sed 's/"url"[^,]*,//' "$T/2.ticket" >"$T/nourl.ticket"
+refused 2 'give --hub URL' gengbu init "$T/copy" --ticket "$T/nourl.ticket"
+refused 1 '.' gengbu init "$T/copy" --ticket "$T/2.ticket" \
+    --hub http://127.0.0.1:1
+gengbu list "$T/copy" incident >"$T/list" # and it works as it did
+grep -q second "$T/list"
+
+# killed at a call, the same command again; the attempt above left keys, which
+# the hub knows from the first contact on
+cp -R "$T/copy" "$T/was"
+calls gengbu init "$T/copy" --ticket "$T/2.ticket" --hub "$url"
+step=$((calls / most))
+[ "$step" -ge 1 ] || step=1
+kills=0
+for when in before after; do
+    n=1
+    while rm -rf "$T/copy"; cp -R "$T/was" "$T/copy"
+        killed "$n" "$when" gengbu init "$T/copy" --ticket "$T/2.ticket" \
+            --hub "$url"; do
+        if [ "$(sqlite3 "$T/copy/journal.db" \
+            "SELECT value FROM _journal WHERE key = 'device'")" = 1 ]; then
+            gengbu init "$T/copy" --ticket "$T/2.ticket" --hub "$url" \
+                >"$T/init.out"
+        fi
+        same "$(gengbu list "$T/copy" incident --json |
+            grep -c '"place": "second"')" 1 "own record after a kill at $n"
+        kills=$((kills + 1))
+        n=$((n + step))
+    done
+done
+echo "killed: $kills times"
+[ "$kills" -ge "$most" ] || fail "only $kills kills"
+
+# the hub got its keys with the first contact that came through
+[ -e "$T/copy/journal-1.db" ] || fail "the old journal is gone"
+gengbu status "$T/copy" >"$T/status"
+grep -q 'device  *2 ' "$T/status" || fail "$(cat "$T/status")"
+# another copy of the same work waits until this one has delivered
+cp -R "$T/was" "$T/other"
+gengbu-hub enrol "$hub" --name "other" --level 2 --set area=A \
+    --out "$T/3.ticket" >"$T/enrol.out"
+refused 1 'device 2 is taking over the work of number 1' gengbu init \
+    "$T/other" --ticket "$T/3.ticket" --hub "$url"
+sync copy
+gengbu init "$T/other" --ticket "$T/3.ticket" --hub "$url" >"$T/init.out"
+grep -q ': 0 operations captured again, 3 the hub had' "$T/init.out" ||
+    fail "$(cat "$T/init.out")"
+for place in before shared first second; do
+    same "$(count $place)" 1 "records of '$place'"
+done
+same "$(sqlite3 "$hub/hub.db" "SELECT severity || ' ' || note FROM incident
+    WHERE place = 'second' AND id >> 40 = 2")" "serious 复查" "the copy's record"
+
+# the first one goes on as if nothing had been
+note 1 later
+sync 1
+sync copy
+sync other
+cp -R "$T/copy" "$T/2"
+cp -R "$T/other" "$T/3"
+digests 1 2 3
+same "$(gengbu-hub quarantine "$hub")" "nothing is in quarantine" quarantine
+stop_hub
+want=$(gengbu-hub digest "$hub")
+gengbu-hub rebuild "$hub" >"$T/rebuild.out"
+same "$(gengbu-hub digest "$hub")" "$want" "digest of a rebuilt hub"
