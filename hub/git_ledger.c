@@ -68,6 +68,18 @@ library(struct gb_fail *fail)
                : gb_git_fail(fail, GB_E_STATE, "libgit2 does not start");
 }
 
+/* What to do about a failure of the system that libgit2 put into words. */
+static const char *
+remedy(const git_error *e, enum gb_err code)
+{
+    static const int of_disks[] = {ENOSPC, EDQUOT, EROFS, EIO};
+    bool disk = code == GB_E_IO && !(e && e->message);
+    for (size_t i = 0; i < sizeof of_disks / sizeof *of_disks; i++)
+        disk |= e && e->message && e->klass == GIT_ERROR_OS &&
+                strstr(e->message, strerrordesc_np(of_disks[i]));
+    return disk ? ": see that the disk has room, is writable and sound" : "";
+}
+
 enum gb_err
 gb_git_fail(struct gb_fail *fail, enum gb_err code, const char *format, ...)
 {
@@ -79,8 +91,9 @@ gb_git_fail(struct gb_fail *fail, enum gb_err code, const char *format, ...)
     va_end(args);
     if (e && e->klass == GIT_ERROR_NOMEMORY)
         code = GB_E_MEMORY;
-    code = gb_fail_set(fail, code, "%s: %s", words,
-                       e && e->message ? e->message : gb_err_sentence(code));
+    code = gb_fail_set(fail, code, "%s: %s%s", words,
+                       e && e->message ? e->message : gb_err_sentence(code),
+                       remedy(e, code));
     git_error_clear();
     return code;
 }

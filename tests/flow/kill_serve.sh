@@ -5,9 +5,9 @@
 # again, every operation is there once: records are counted, a sum shows what
 # was taken twice, and hub, handheld, audit and a rebuilt hub agree.
 . "$(dirname "$0")/lib.sh"
-least=112 # kills of each, some of which come too late
+least=108 # kills of each, some of which come too late
 # a sanitized program starts slowly, and where it is killed is the same
-case $build in *address*) least=24 ;; esac
+case $build in *address*) least=16 ;; esac
 
 new_hub
 handheld 1
@@ -69,13 +69,16 @@ whole()
     grep -q "$want" "$T/out" || fail "$1: rebuilt: $(cat "$T/out"), not $want"
 }
 
-# The undisturbed run says how many calls there are.
-work
-serve FAULT_COUNT="$T/serving"
-calls gengbu sync "$T/1" --hub "$url"
-once "undisturbed"
-ended
-same "$code" 0 "exit status of the server"
+# The undisturbed run says how many calls there are; the second, as the first
+# brings more than all that come.
+for round in 1 2; do
+    work
+    serve FAULT_COUNT="$T/serving"
+    calls gengbu sync "$T/1" --hub "$url"
+    once "undisturbed"
+    ended
+    same "$code" 0 "exit status of the server"
+done
 whole "undisturbed"
 serving=$(cat "$T/serving")
 syncing=$calls
@@ -108,10 +111,10 @@ while [ "$i" -lt "$least" ]; do
     ended
     same "$code" 0 "$at: exit status of the next"
     i=$((i + 1))
-    [ $((i % 10)) != 0 ] || whole "$at, or up to 9 kills before"
+    [ $((i % 18)) != 0 ] || whole "$at, or up to 17 kills before"
 done
 echo "killed: $kills times a server of $serving calls"
-[ "$kills" -ge $((least * 9 / 10)) ] || fail "only $kills kills of a server"
+[ "$kills" -ge $((least * 17 / 20)) ] || fail "only $kills kills of a server"
 
 kills=0
 i=0
@@ -129,4 +132,4 @@ done
 ended
 whole "after $kills kills of a sync"
 echo "killed: $kills times a sync of $syncing calls"
-[ "$kills" -ge $((least * 9 / 10)) ] || fail "only $kills kills of a sync"
+[ "$kills" -ge $((least * 17 / 20)) ] || fail "only $kills kills of a sync"
