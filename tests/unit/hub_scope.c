@@ -438,10 +438,47 @@ everyone_has_the_records_of_its_scope(void **state)
     assert_true(from || (left > 12 && readonly > 3));
 }
 
+/* What is remembered of deltas, and that two at once do not both go out. */
+static void
+deltas_are_noted_before_they_leave(void **state)
+{
+    struct world w;
+    struct gb_handed first, second;
+    struct gb_delta_ask ask = {.device = 1};
+    struct gb_fail fail = {0};
+    (void)state;
+    make_world(&w, 1);
+    ask.from = gb_state_size(w.hub->state) - DEVICES + 1; /* as enrolled */
+    GOOD(gb_handed_ask(w.hub->state, &ask, &first, &why));
+    assert_false(ask.unsure);
+    GOOD(gb_handed_ask(w.hub->state, &ask, &second, &why));
+    GOOD(gb_handed_note(w.hub->state, &first, &why));
+    assert_int_equal(gb_handed_note(w.hub->state, &second, &fail), GB_E_BUSY);
+    put_device(&w.h[1]);
+    GOOD(gb_handed_ask(w.hub->state, &ask, &second, &why));
+    assert_false(ask.unsure);
+    assert_int_equal(ask.nheads, 1);
+    assert_int_equal(ask.heads[0], first.to);
+    ask.from = first.to; /* it names that one: nothing else is possible */
+    GOOD(gb_handed_ask(w.hub->state, &ask, &second, &why));
+    assert_false(ask.unsure);
+    assert_int_equal(ask.nheads, 0);
+    GOOD(gb_handed_note(w.hub->state, &second, &why));
+    ask.from--; /* it went back */
+    GOOD(gb_handed_ask(w.hub->state, &ask, &second, &why));
+    assert_true(ask.unsure);
+    rebuild(&w);
+    ask.from = gb_state_size(w.hub->state);
+    GOOD(gb_handed_ask(w.hub->state, &ask, &second, &why));
+    assert_true(ask.unsure);
+    end_world(&w);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(deltas_are_noted_before_they_leave),
         cmocka_unit_test(everyone_has_the_records_of_its_scope),
     };
     setenv("GENGBU_CLOCK_MS", "1700000000000", 1);
