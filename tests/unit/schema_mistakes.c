@@ -259,6 +259,8 @@ static const struct {
      "2.sql:1: scope is not text"},
     {"INSERT INTO record(tbl, scope) VALUES ('t', 'a = ?');",
      "2.sql:1: a parameter is a :name"},
+    {"INSERT INTO record(tbl, scope) VALUES ('t', 'rowid > :device');",
+     "2.sql:1: a condition says id, not rowid"},
     {"INSERT INTO record(tbl, scope) VALUES ('t', 'a = @area');",
      "2.sql:1: a parameter is a :name"},
     {"INSERT INTO record(tbl, scope) VALUES ('t', 'a = 1) OR (1');",
