@@ -135,3 +135,27 @@ gb_inflate(uint8_t *raw, size_t raw_len, struct gb_span deflated,
                            raw_len - z.avail_out, raw_len, z.avail_in);
     return GB_OK;
 }
+
+enum gb_err
+gb_inflate_start(uint8_t *raw, size_t room, size_t *got,
+                 struct gb_span deflated, struct gb_fail *fail)
+{
+    z_stream z = stream_of(deflated, raw, room);
+    *got = 0;
+    if (inflateInit2(&z, -WINDOW_MAX) != Z_OK)
+        return gb_fail_set(fail, GB_E_MEMORY, "inflate: out of memory");
+    int code = inflate(&z, Z_SYNC_FLUSH);
+    inflateEnd(&z);
+    if (code == Z_MEM_ERROR)
+        return gb_fail_set(fail, GB_E_MEMORY, "inflate: out of memory");
+    if (code != Z_OK && code != Z_STREAM_END && code != Z_BUF_ERROR)
+        return gb_fail_set(fail, GB_E_FORMAT, "the deflated bytes are damaged");
+    *got = room - z.avail_out;
+    return GB_OK;
+}
+
+uint32_t
+gb_crc32(struct gb_span s)
+{
+    return (uint32_t)crc32_z(0, s.ptr, s.len);
+}

@@ -38,4 +38,12 @@ bool gb_inflate_plausible(size_t deflated, size_t raw);
 enum gb_err gb_inflate(uint8_t *raw, size_t raw_len, struct gb_span deflated,
                        struct gb_span dictionary, struct gb_fail *fail);
 
+/* Inflate the first bytes only, at most `room` of them; *got is how many there
+ * were.  What follows is not looked at.  GB_E_FORMAT, GB_E_MEMORY. */
+enum gb_err gb_inflate_start(uint8_t *raw, size_t room, size_t *got,
+                             struct gb_span deflated, struct gb_fail *fail);
+
+/* The CRC-32 of ISO 3309, as of gzip and of git's packs. */
+uint32_t gb_crc32(struct gb_span s);
+
 #endif

@@ -57,8 +57,11 @@ find_commit(struct job *j, struct part *p, struct gb_fail *fail)
             commits++;
         }
     }
-    if (commits != 1 || gb_commit_load(&c, j->l, &p->commit, NULL) != GB_OK)
+    if (commits != 1)
         return GB_OK;
+    enum gb_err err = gb_commit_load(&c, j->l, &p->commit, fail);
+    if (err)
+        return err == GB_E_MEMORY ? err : GB_OK;
     p->one = true;
     p->parent = gb_git_oid(&c.parent);
     gb_ledger_commit_release(&c);
@@ -110,53 +113,25 @@ find_strays(struct job *j, struct gb_fail *fail)
 
 /* ------------------------------------------------------------- merge -- */
 
-/* The objects of all parts that are not strays, as one pack made anew. */
-static enum gb_err
-rebuild(struct job *j, struct gb_fail *fail)
-{
-    git_packbuilder *pb = NULL;
-    int bad = git_packbuilder_new(&pb, j->l->repo);
-    for (size_t i = 0; !bad && i < j->count; i++) {
-        const struct part *p = &j->parts[i];
-        for (size_t k = 0; !bad && !p->stray && k < p->idx.count; k++) {
-            git_oid oid = oid_of(&p->idx, k);
-            bad = git_packbuilder_insert(pb, &oid, NULL);
-        }
-    }
-    if (bad) {
-        git_packbuilder_free(pb);
-        return gb_git_fail(fail, GB_E_LEDGER, "merging packs");
-    }
-    return gb_pack_write(j->l, pb, j->made, fail); /* transferred */
-}
-
-/* One pack with the objects of all parts that are not strays: a large one by
- * copying, where no object is twice, as behind a crash in a merge. */
+/* One pack with the objects of all parts that are not strays. */
 static enum gb_err
 write_merged(struct job *j, struct gb_fail *fail)
 {
-    uint64_t size = 0;
     size_t n = 0;
     const char **names = calloc(j->count, sizeof *names);
     if (!names)
         return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
-    for (size_t i = 0; i < j->count; i++) {
-        if (j->parts[i].stray)
-            continue;
-        names[n++] = j->parts[i].pack->name;
-        size += j->parts[i].pack->size;
-    }
-    enum gb_err err = GB_E_EXISTS;
-    if (n && size >= j->l->splice)
+    for (size_t i = 0; i < j->count; i++)
+        if (!j->parts[i].stray)
+            names[n++] = j->parts[i].pack->name;
+    enum gb_err err = GB_OK;
+    if (n)
         err = gb_pack_splice(j->l, names, n, j->made, fail);
     free(names);
-    if (err != GB_E_EXISTS)
-        return err;
-    return n ? rebuild(j, fail) : GB_OK;
+    return err;
 }
 
-/* Every object that will lose its old pack is in the new one; which is whole,
- * as its index was made by hashing what it holds. */
+/* Every object that will lose its old pack is in the new one. */
 static enum gb_err
 check_merged(struct job *j, struct gb_fail *fail)
 {
@@ -183,10 +158,8 @@ open_parts(struct job *j, const struct gb_packs *packs, size_t count,
     j->parts = calloc(count, sizeof *j->parts);
     if (!j->parts)
         return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
-    for (size_t i = 0; !err && j->count < count; i++) {
-        struct part *p = &j->parts[j->count];
-        if (packs->list[i].keep)
-            continue;
+    for (size_t i = 0; !err && i < count; i++) {
+        struct part *p = &j->parts[i];
         p->pack = &packs->list[i];
         err = gb_idx_open(&p->idx, j->l, p->pack->name, fail);
         j->count += !err;
@@ -194,7 +167,7 @@ open_parts(struct job *j, const struct gb_packs *packs, size_t count,
     return err;
 }
 
-/* Merge the `count` smallest packs that may be merged. */
+/* Merge the first `count` packs. */
 static enum gb_err
 merge(struct gb_ledger *l, const struct gb_packs *packs, size_t count,
       struct gb_fail *fail)
@@ -222,6 +195,24 @@ merge(struct gb_ledger *l, const struct gb_packs *packs, size_t count,
     return err ? err : gb_git_reload(l, fail);
 }
 
+/* Merge the smallest of the packs, all of which may be merged. */
+static enum gb_err
+merge_smallest(struct gb_ledger *l, struct gb_packs *packs,
+               struct gb_fail *fail)
+{
+    enum gb_err err = gb_packs_count(packs, l, fail);
+    uint64_t *objects = calloc(packs->count, sizeof *objects);
+    if (!objects)
+        err = gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+    for (size_t i = 0; objects && i < packs->count; i++)
+        objects[i] = packs->list[i].objects;
+    size_t count = err ? 0 : gb_pack_plan(objects, packs->count);
+    if (count)
+        err = merge(l, packs, count, fail);
+    free(objects);
+    return err;
+}
+
 enum gb_err
 gb_ledger_consolidate(struct gb_ledger *l, size_t packs_max,
                       struct gb_fail *fail)
@@ -234,16 +225,12 @@ gb_ledger_consolidate(struct gb_ledger *l, size_t packs_max,
     enum gb_err err = gb_packs_list(&packs, l, fail);
     if (err)
         return err;
-    uint64_t *sizes = calloc(packs.count + 1, sizeof *sizes);
-    if (!sizes)
-        err = gb_fail_set(fail, GB_E_MEMORY, "out of memory");
-    for (size_t i = 0; sizes && i < packs.count; i++)
+    for (size_t i = 0; i < packs.count; i++)
         if (!packs.list[i].keep && packs.list[i].size < GB_PACK_FULL)
-            sizes[n++] = packs.list[i].size;
-    size_t count = !err && n > packs_max ? gb_pack_plan(sizes, n) : 0;
-    if (count)
-        err = merge(l, &packs, count, fail);
-    free(sizes);
+            packs.list[n++] = packs.list[i];
+    packs.count = n;
+    if (n > packs_max)
+        err = merge_smallest(l, &packs, fail);
     gb_packs_release(&packs);
     return err;
 }

@@ -1,8 +1,6 @@
 /* git_ledger.c - see ledger.h: making, opening and closing; the tip. */
 #include "git_ledger.h"
 
-#include "git_plan.h"
-
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -338,7 +336,6 @@ gb_ledger_open(struct gb_ledger **out, const char *path,
     if (!l)
         return gb_fail_set(fail, GB_E_MEMORY, "%s: out of memory", path);
     l->write = mode == GB_LEDGER_WRITE;
-    l->splice = GB_PACK_SPLICE;
     err = open_repository(l, path, fail);
     if (err) {
         gb_ledger_close(l);

@@ -6,9 +6,9 @@
  *   git_write.c   a batch                git_consolidate.c  merging packs
  *   git_tree.c    folders                git_plan.c         which of them
  *   git_commit.c  commits                git_recover.c      after a crash
- *   git_read.c    files, the log         git_splice.c       large merges
- *   git_diff.c    what a commit changed  git_verify.c       for the auditor
- *   git_sha1.c    a checksum
+ *   git_read.c    files, the log         git_splice.c       writing one
+ *   git_diff.c    what a commit changed  git_fold.c         versions of folders
+ *   git_sha1.c    a checksum             git_verify.c       for the auditor
  *
  * libgit2 keeps objects, packs and refs; the bytes of folders and commits are
  * written and read here, strictly and in the one form that they have.
@@ -35,9 +35,8 @@ struct gb_ledger {
     git_odb *odb;
     git_odb_backend *memory; /* of the odb: a batch's objects; or NULL */
     bool write;
-    uint64_t splice;      /* bytes of a merge that is spliced; git_plan.h */
-    bool prepared;        /* the next three are set */
-    git_oid next, parent; /* parent: zeros at the root */
+    bool prepared;               /* the next three are set */
+    git_oid next, parent;        /* parent: zeros at the root */
     char pack[GB_PACK_NAME_MAX]; /* "pack-HEX" */
 };
 
@@ -126,11 +125,12 @@ enum gb_err gb_commit_load(struct gb_ledger_commit *out, struct gb_ledger *l,
 struct gb_pack {
     char name[GB_PACK_NAME_MAX]; /* without ".pack" */
     uint64_t size;               /* bytes of the .pack */
+    uint64_t objects;            /* 0: gb_packs_count() was not asked */
     bool keep;                   /* the operator said so: NAME.keep */
 };
 
 struct gb_packs {
-    struct gb_pack *list; /* owned, by rising size */
+    struct gb_pack *list; /* owned, by rising number of objects, or size */
     size_t count;
 };
 
@@ -142,16 +142,44 @@ struct gb_idx {
     const uint8_t *oids; /* count of 20 bytes, rising */
 };
 
+enum gb_packed_type { /* gitformat-pack(5) */
+                      GB_PACKED_TREE = 2,
+                      GB_PACKED_OFS = 6, /* a difference from an object that
+                                            lies so far before */
+                      GB_PACKED_REF = 7  /* from one that is named */
+};
+
+/* An object of the packs that are merged, as it will be written. */
+struct gb_packed {
+    const uint8_t *oid;   /* borrowed from its index */
+    struct gb_span bytes; /* head and zlib stream, borrowed; none: left out,
+                             as another pack has it */
+    uint64_t from, at;    /* where it lies in its pack, and in the new one */
+    uint32_t crc;
+    bool folded; /* a difference that was made just now */
+};
+
 /* The packs that have an index. */
 enum gb_err gb_packs_list(struct gb_packs *out, const struct gb_ledger *l,
                           struct gb_fail *fail);
 void gb_packs_release(struct gb_packs *packs);
+/* Read from each pack's head how many objects it has, and sort by that. */
+enum gb_err gb_packs_count(struct gb_packs *packs, const struct gb_ledger *l,
+                           struct gb_fail *fail);
 /* Check every pack's index; to be done before libgit2 sees them. */
 enum gb_err gb_packs_check(const struct gb_ledger *l, struct gb_fail *fail);
 enum gb_err gb_idx_open(struct gb_idx *out, const struct gb_ledger *l,
                         const char *name, struct gb_fail *fail);
 void gb_idx_close(struct gb_idx *idx);
 bool gb_idx_has(const struct gb_idx *idx, const uint8_t oid[GB_OID_BYTES]);
+/* Where the i-th object begins in its pack, and its checksum there. */
+uint64_t gb_idx_at(const struct gb_idx *idx, size_t i);
+uint32_t gb_idx_crc(const struct gb_idx *idx, size_t i);
+/* Write the index of a pack, durably; the objects rise by name. */
+enum gb_err gb_idx_write(const struct gb_ledger *l, const char *name,
+                         struct gb_packed *const *objects, size_t count,
+                         const uint8_t trailer[GB_OID_BYTES],
+                         struct gb_fail *fail);
 /* Write all objects in `pb` as a pack, durably, and free pb. */
 enum gb_err gb_pack_write(struct gb_ledger *l, git_packbuilder *pb,
                           char name[GB_PACK_NAME_MAX], struct gb_fail *fail);
@@ -160,11 +188,24 @@ void gb_pack_remove(const struct gb_ledger *l, const char *name);
 
 /* ------------------------------------------------------ git_splice.c -- */
 
-/* Write one pack with the objects of those named, durably, by copying them as
- * they are packed: no object may be in two of them (GB_E_EXISTS). */
+/* The head of a packed object: its type, its length when unpacked, and where
+ * the rest begins; false when there is none. */
+bool gb_packed_head(struct gb_span bytes, unsigned *type, uint64_t *len,
+                    size_t *rest);
+/* Append such a head. */
+void gb_packed_head_write(struct gb_buf *out, unsigned type, uint64_t len);
+
+/* Write one pack with the objects of those named, each once, durably. */
 enum gb_err gb_pack_splice(struct gb_ledger *l, const char *const *names,
                            size_t count, char made[GB_PACK_NAME_MAX],
                            struct gb_fail *fail);
+
+/* -------------------------------------------------------- git_fold.c -- */
+
+/* Of all versions of a folder that are whole, keep the largest so and make the
+ * others differences from it, in memory of `arena`. */
+enum gb_err gb_fold(struct gb_packed *objects, size_t count,
+                    struct gb_arena *arena, struct gb_fail *fail);
 
 /* ----------------------------------------------------- git_recover.c -- */
 

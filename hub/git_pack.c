@@ -26,10 +26,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "engine/file.h"
+
 #define HEAD 8
 #define FANOUT (256 * 4)
 #define TRAILER (2 * GB_OID_BYTES)
-#define PACK_HEAD 12 /* "PACK", u32 version, u32 objects */
+#define ROW_MAX (GB_OID_BYTES + 4 + 4 + 8)
+#define FAR 0x80000000u /* beyond 2 GiB */
+#define PACK_HEAD 12    /* "PACK", u32 version, u32 objects */
 
 /* ------------------------------------------------------------- index -- */
 
@@ -75,23 +79,35 @@ check_names(const struct gb_idx *idx)
     return true;
 }
 
-/* Each object begins inside a pack of `size` bytes. */
-static bool
-check_offsets(const struct gb_idx *idx, uint64_t size)
+uint32_t
+gb_idx_crc(const struct gb_idx *idx, size_t i)
+{
+    return u32(idx->oids + (size_t)idx->count * GB_OID_BYTES + 4 * i);
+}
+
+/* 0, where no object can be, when the index names no place. */
+uint64_t
+gb_idx_at(const struct gb_idx *idx, size_t i)
 {
     size_t n = idx->count;
     const uint8_t *small = idx->oids + n * (GB_OID_BYTES + 4);
     const uint8_t *large = small + 4 * n;
     size_t rows = (size_t)(idx->map + idx->len - TRAILER - large) / 8;
-    for (size_t i = 0; i < n; i++) {
-        uint64_t at = u32(small + 4 * i);
-        if (at & 0x80000000u) {
-            size_t row = (size_t)(at & 0x7fffffffu);
-            if (row >= rows)
-                return false;
-            at =
-                (uint64_t)u32(large + 8 * row) << 32 | u32(large + 8 * row + 4);
-        }
+    uint32_t at = u32(small + 4 * i);
+    size_t row = (size_t)(at & ~FAR);
+    if (!(at & FAR))
+        return at;
+    if (row >= rows)
+        return 0;
+    return (uint64_t)u32(large + 8 * row) << 32 | u32(large + 8 * row + 4);
+}
+
+/* Each object begins inside a pack of `size` bytes. */
+static bool
+check_offsets(const struct gb_idx *idx, uint64_t size)
+{
+    for (size_t i = 0; i < idx->count; i++) {
+        uint64_t at = gb_idx_at(idx, i);
         if (at < PACK_HEAD || at >= size - GB_OID_BYTES)
             return false;
     }
@@ -202,12 +218,53 @@ gb_idx_has(const struct gb_idx *idx, const uint8_t oid[GB_OID_BYTES])
     return false;
 }
 
+enum gb_err
+gb_idx_write(const struct gb_ledger *l, const char *name,
+             struct gb_packed *const *objects, size_t count,
+             const uint8_t trailer[GB_OID_BYTES], struct gb_fail *fail)
+{
+    char path[GB_FILE_PATH_MAX];
+    uint8_t sum[GB_OID_BYTES];
+    struct gb_buf out;
+    uint32_t rows = 0;
+    gb_buf_init(&out, HEAD + FANOUT + TRAILER + count * ROW_MAX);
+    gb_buf_u32(&out, 0xff744f63);
+    gb_buf_u32(&out, 2);
+    for (size_t byte = 0, n = 0; byte < 256; byte++) {
+        while (n < count && objects[n]->oid[0] == byte)
+            n++;
+        gb_buf_u32(&out, (uint32_t)n);
+    }
+    for (size_t i = 0; i < count; i++)
+        gb_buf_add(&out, objects[i]->oid, GB_OID_BYTES);
+    for (size_t i = 0; i < count; i++)
+        gb_buf_u32(&out, objects[i]->crc);
+    for (size_t i = 0; i < count; i++)
+        gb_buf_u32(&out, objects[i]->at < FAR ? (uint32_t)objects[i]->at
+                                              : FAR | rows++);
+    for (size_t i = 0; i < count; i++)
+        if (objects[i]->at >= FAR)
+            gb_buf_u64(&out, objects[i]->at);
+    gb_buf_add(&out, trailer, GB_OID_BYTES);
+    gb_sha1(sum, gb_buf_view(&out));
+    gb_buf_add(&out, sum, sizeof sum);
+    enum gb_err err = gb_buf_check(&out, "index of a pack", fail);
+    if (!err)
+        err = gb_git_join(path, l->packs, name, ".idx", fail);
+    if (!err)
+        err = gb_file_write_checked(path, gb_buf_view(&out), 0444, fail);
+    gb_buf_release(&out);
+    return err;
+}
+
 /* ------------------------------------------------------------- packs -- */
 
 static int
 by_size(const void *a, const void *b)
 {
     const struct gb_pack *x = a, *y = b;
+    if (x->objects != y->objects)
+        return x->objects < y->objects ? -1 : 1;
     if (x->size != y->size)
         return x->size < y->size ? -1 : 1;
     return strcmp(x->name, y->name);
@@ -262,6 +319,27 @@ gb_packs_list(struct gb_packs *out, const struct gb_ledger *l,
         gb_packs_release(out);
     else if (out->count)
         qsort(out->list, out->count, sizeof *out->list, by_size);
+    return err;
+}
+
+enum gb_err
+gb_packs_count(struct gb_packs *packs, const struct gb_ledger *l,
+               struct gb_fail *fail)
+{
+    char path[GB_FILE_PATH_MAX];
+    uint8_t head[PACK_HEAD];
+    enum gb_err err = GB_OK;
+    for (size_t i = 0; !err && i < packs->count; i++) {
+        err = gb_git_join(path, l->packs, packs->list[i].name, ".pack", fail);
+        int fd = err ? -1 : open(path, O_RDONLY | O_CLOEXEC);
+        if (!err && (fd < 0 || pread(fd, head, sizeof head, 0) != sizeof head))
+            err = gb_file_fail(fail, errno, path, "read");
+        packs->list[i].objects = err ? 0 : u32(head + 8);
+        if (fd >= 0)
+            close(fd);
+    }
+    if (packs->count)
+        qsort(packs->list, packs->count, sizeof *packs->list, by_size);
     return err;
 }
 

@@ -29,14 +29,15 @@ is_lock(const struct gb_ledger *l, const char *name)
     return ends_with(name, ".lock");
 }
 
-/* Of objects/pack/: libgit2 writes pack_git2_*, git tmp_* and .tmp-*. */
+/* Of objects/pack/: libgit2 writes pack_git2_*, git tmp_* and .tmp-*, a merge
+ * tmp_merge and .NAME.tmp-PROCESS. */
 static bool
 is_rubbish(const struct gb_ledger *l, const char *name)
 {
     char path[GB_FILE_PATH_MAX];
     struct stat st;
     if (ends_with(name, ".lock") || strncmp(name, "pack_git2_", 10) == 0 ||
-        strncmp(name, "tmp_", 4) == 0 || strncmp(name, ".tmp", 4) == 0)
+        strncmp(name, "tmp_", 4) == 0 || strstr(name, ".tmp-"))
         return true;
     if (!ends_with(name, ".idx"))
         return false;

@@ -108,10 +108,12 @@ void gb_ledger_discard(struct gb_ledger *l);
 /*
  * When there are more than `packs_max` packs (GB_LEDGER_PACKS_MAX) below
  * 512 MiB, merge the small ones into one, durably, and remove them: afterwards
- * each pack is at least twice as large as the next smaller one (git_plan.h),
- * so each object is rewritten a logarithmic number of times in the ledger's
- * life.  Packs of batches that were never published go.  A crash at any point
- * loses nothing.  Takes about 10 ms per MiB merged.
+ * each pack has at least twice as many objects as the next smaller one
+ * (git_plan.h), so each object is rewritten a logarithmic number of times in
+ * the ledger's life.  All versions of a folder but the largest become
+ * differences from it (git_fold.c).  Packs of batches that were never published
+ * go.  A crash at any point loses nothing; a damaged pack stops it (GB_E_LEDGER)
+ * and stays.  Takes about 20 ms per MiB merged.
  */
 enum gb_err gb_ledger_consolidate(struct gb_ledger *l, size_t packs_max,
                                   struct gb_fail *fail);

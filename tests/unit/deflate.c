@@ -186,6 +186,47 @@ bombs_are_refused(void **state)
     free(raw);
 }
 
+/* The first bytes, whatever follows. */
+static void
+only_the_start(void **state)
+{
+    (void)state;
+    struct gb_span raw = gb_span_text(text);
+    struct gb_buf b = packed(raw, NONE, true);
+    uint8_t back[sizeof text + 8];
+    size_t got;
+    for (size_t n = 0; n < sizeof back; n++) {
+        memset(back, 0xee, sizeof back);
+        assert_int_equal(gb_inflate_start(back, n, &got, gb_buf_view(&b), NULL),
+                         GB_OK);
+        assert_int_equal(got, n < raw.len ? n : raw.len);
+        assert_memory_equal(back, text, got);
+        for (size_t i = got; i < sizeof back; i++)
+            assert_int_equal(back[i], 0xee);
+    }
+    /* a stream that ends too early gives what there is */
+    assert_int_equal(gb_inflate_start(back, sizeof back, &got,
+                                      GB_SPAN(b.ptr, b.len / 2), NULL),
+                     GB_OK);
+    assert_true(got < raw.len);
+    assert_memory_equal(back, text, got);
+    struct gb_fail fail = {0};
+    assert_int_equal(gb_inflate_start(back, sizeof back, &got,
+                                      GB_SPAN("\xff\xff", 2), &fail),
+                     GB_E_FORMAT);
+    assert_int_equal(got, 0);
+    gb_buf_release(&b);
+}
+
+/* The check value of the catalogue of CRC algorithms. */
+static void
+crc_of_the_standard(void **state)
+{
+    (void)state;
+    assert_int_equal(gb_crc32(gb_span_text("123456789")), 0xcbf43926);
+    assert_int_equal(gb_crc32(NONE), 0);
+}
+
 static void
 a_full_buffer_is_a_limit(void **state)
 {
@@ -213,6 +254,9 @@ there_and_back(void *arg, struct gb_fail *fail)
     enum gb_err e = gb_deflate(&b, raw, known, &shorter, fail);
     if (!e)
         e = gb_inflate(back, raw.len, gb_buf_view(&b), known, fail);
+    if (!e) /* one block, stored: "A" */
+        e = gb_inflate_start(back, 1, &(size_t){0},
+                             GB_SPAN("\1\1\0\xfe\xff\101", 6), fail);
     gb_buf_release(&b);
     return e;
 }
@@ -234,6 +278,8 @@ main(void)
         cmocka_unit_test(the_length_must_be_right),
         cmocka_unit_test(flipped_bits_do_no_harm),
         cmocka_unit_test(bombs_are_refused),
+        cmocka_unit_test(only_the_start),
+        cmocka_unit_test(crc_of_the_standard),
         cmocka_unit_test(a_full_buffer_is_a_limit),
         cmocka_unit_test(memory_may_fail),
     };

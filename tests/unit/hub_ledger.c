@@ -413,6 +413,9 @@ leftovers_are_removed_by_a_writer(void **state)
                                         "objects/pack/pack_git2_a1b2c3",
                                         "objects/pack/tmp_pack_xyz",
                                         "objects/pack/.tmp-1-pack-x.pack",
+                                        "objects/pack/tmp_merge",
+                                        "objects/pack/.tmp_merge.tmp-77",
+                                        "objects/pack/.pack-1.idx.tmp-77",
                                         "objects/pack/pack-0123.idx",
                                         "objects/pack/pack-0123.idx.lock"};
     size_t n = sizeof names / sizeof *names;
