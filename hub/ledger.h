@@ -112,8 +112,8 @@ void gb_ledger_discard(struct gb_ledger *l);
  * (git_plan.h), so each object is rewritten a logarithmic number of times in
  * the ledger's life.  All versions of a folder but the largest become
  * differences from it (git_fold.c).  Packs of batches that were never published
- * go.  A crash at any point loses nothing; a damaged pack stops it (GB_E_LEDGER)
- * and stays.  Takes about 20 ms per MiB merged.
+ * go.  A crash at any point loses nothing; a damaged pack stops it
+ * (GB_E_LEDGER) and stays.  Takes about 20 ms per MiB merged.
  */
 enum gb_err gb_ledger_consolidate(struct gb_ledger *l, size_t packs_max,
                                   struct gb_fail *fail);
