@@ -51,7 +51,7 @@ same "$(status "$T/two" hub)" http://192.0.2.9:9 "address of --hub"
 
 # ------------------------------------------------------------------ refused
 
-refused 1 "is a journal already" gengbu init "$T/j" --ticket "$T/ticket"
+refused 1 "journal of device 1 already" gengbu init "$T/j" --ticket "$T/ticket"
 mkdir "$T/other"
 echo precious >"$T/other/file"
 refused 1 "something else is here" gengbu init "$T/other" --ticket "$T/ticket"
@@ -129,7 +129,7 @@ for when in before after; do
             fail "no kill $when call $n"
         keys=$(cat "$T/k/keys/sign" 2>/dev/null || :)
         if [ -f "$T/k/journal.db" ]; then # from the rename on it is a journal
-            refused 1 "is a journal already" \
+            refused 1 "journal of device 1 already" \
                 gengbu init "$T/k" --ticket "$T/ticket"
         else
             gengbu init "$T/k" --ticket "$T/ticket" >"$T/out"

@@ -57,7 +57,7 @@ serve_hub
 gengbu sync "$j" --hub "$url" >/dev/null
 gengbu init "$T/thief" --ticket "$T/1.ticket" >/dev/null
 refused 1 "ticket" gengbu sync "$T/thief" --hub "$url"
-refused 1 "is a journal already" gengbu init "$j" --ticket "$T/1.ticket"
+refused 1 "journal of device 1 already" gengbu init "$j" --ticket "$T/1.ticket"
 echo '{"gengbu_ticket":1}' >"$T/poor.ticket"
 refused 1 "poor.ticket" gengbu init "$T/none" --ticket "$T/poor.ticket"
 stop_hub
