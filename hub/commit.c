@@ -215,6 +215,7 @@ take_set(struct batch *b, struct gb_arriving *a, struct gb_decoded *d,
         e = key_of(b->o->state, d->info.device, &key, fail);
     if (!e)
         e = gb_state_line(b->o->state, &d->in, &b->arena, &line, fail);
+    gb_assert(e || !a->own || line.verdict != GB_FORK);
     if (!e)
         e = add_set_files(b, a, &line, &key, fail);
     if (e)
@@ -308,7 +309,8 @@ retry(struct batch *b, struct gb_fail *fail)
     return e;
 }
 
-/* Sets in whatever order, until none of those left can go on. */
+/* Sets in whatever order, until none of those left can go on.  Our own go on
+ * from one another: nothing of ours may come between. */
 static enum gb_err
 decide(struct batch *b, struct gb_fail *fail)
 {
@@ -320,7 +322,8 @@ decide(struct batch *b, struct gb_fail *fail)
             if (a->outcome != GB_WAITING)
                 continue;
             enum gb_err e = try_set(b, a, fail);
-            if (!e && a->outcome == GB_TAKEN)
+            bool more = a->own && i + 1 < b->n;
+            if (!e && a->outcome == GB_TAKEN && !more)
                 e = retry(b, fail);
             if (e)
                 return e;
