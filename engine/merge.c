@@ -95,17 +95,20 @@ gb_effect_buries(const struct gb_table *t, const struct gb_effect *later,
                  const struct gb_lineage *lineage)
 {
     const struct gb_op *y = later->op, *x = waiting->op;
+    struct gb_sib s = {.level = later->level,
+                       .resolution = y->kind == GB_RESOLVE};
+    struct gb_sib old = {.device = waiting->device,
+                         .stamp = waiting->stamp,
+                         .pos = GB_POS_PENDING};
     uint64_t columns = 0;
-    if (y->kind != GB_SET || !earlier(waiting->device, waiting->stamp,
-                                      later->device, later->stamp, lineage))
-        return 0;
     for (int i = 0; i < y->nvalues; i++)
         for (int k = 0; k < x->nvalues; k++) {
             int c = y->values[i].column;
             const struct gb_rule *rule = &t->columns[c].rule;
+            s.value = y->values[i].value;
+            old.value = x->values[k].value;
             if (c == x->values[k].column && gb_rule_open(rule->kind) &&
-                outranks(rule, &y->values[i].value, later->level,
-                         &x->values[k].value))
+                overwrites(rule, later, &s, &old, lineage))
                 columns |= (uint64_t)1 << c;
         }
     return columns;

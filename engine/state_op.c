@@ -111,9 +111,10 @@ merge(struct gb_state *st, const struct gb_effect *x, int table,
         return e;
     gb_touched_add(&st->touched, table, r.id);
     e = gb_state_claim(st, table, &r, fail);
+    if (!e && st->waiting && insert)
+        e = gb_state_arrived(st, table, r.id, fail);
     if (!e && st->waiting)
-        e = insert ? gb_state_arrived(st, table, r.id, fail)
-                   : gb_state_bury(st, x, table, fail);
+        e = gb_state_bury(st, x, table, fail);
     return e ? e : note_actor(st, &r, (uint64_t)x->pos, fail);
 }
 

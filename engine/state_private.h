@@ -71,6 +71,12 @@
     X(GET_ORIGIN,                                                              \
       "SELECT 1 FROM _origin WHERE device = ? AND stamp = ? AND boot = ? AND " \
       "mono = ?")                                                              \
+    X(TAKE_ID,                                                                 \
+      "UPDATE _wait SET due = 0 WHERE tbl = ? AND id = ? AND kind = 1 AND "    \
+      "code = 'MISSING'")                                                      \
+    X(TAKE_NEEDS,                                                              \
+      "DELETE FROM _need WHERE (device, stamp) IN (SELECT device, stamp FROM " \
+      "_wait WHERE tbl = ? AND id = ? AND kind = 1)")                          \
     X(ADD_HELD, "INSERT OR IGNORE INTO _held(pos, signed) VALUES(?,?)")        \
     X(GET_HELD, "SELECT signed FROM _held WHERE pos = ?")                      \
     X(DROP_HELD,                                                               \
@@ -176,7 +182,8 @@ enum gb_err gb_state_note_origin(struct gb_state *st, const struct gb_set *set,
 enum gb_err gb_state_wait(struct gb_state *st, struct gb_applying *a,
                           const struct gb_turn *turn, uint64_t set_pos,
                           enum gb_code code, struct gb_fail *fail);
-/* A record is there now: what waited for it alone is due. */
+/* A record is there now: what waited for it alone is due, and another insert of
+ * its id no more. */
 enum gb_err gb_state_arrived(struct gb_state *st, int table, int64_t id,
                              struct gb_fail *fail);
 /* A change took effect: what waits on its record may be overwritten by it. */

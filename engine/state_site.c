@@ -6,6 +6,62 @@
 
 #include "tlv.h"
 
+/* What a field holds, and whether it may stand more than once. */
+enum form { TEXT, LIST, NUMBER, KEY };
+static const struct {
+    enum gb_kind kind;
+    unsigned tag;
+    enum form form;
+} fields[] = {
+    {GB_SITE, GB_SITE_NAME, TEXT},
+    {GB_SITE, GB_SITE_TIMEZONE, TEXT},
+    {GB_SITE, GB_SITE_HUB_KEY, KEY},
+    {GB_SITE, GB_SITE_LEDGER_KEY, KEY},
+    {GB_SITE, GB_SITE_RECEIVE_KEY, KEY},
+    {GB_SITE, GB_SITE_EPOCH, NUMBER},
+    {GB_SCHEMA, GB_SCHEMA_VERSION, NUMBER},
+    {GB_SCHEMA, GB_SCHEMA_TEXT, TEXT},
+    {GB_DEVICE, GB_DEVICE_NUMBER, NUMBER},
+    {GB_DEVICE, GB_DEVICE_NAME, TEXT},
+    {GB_DEVICE, GB_DEVICE_LEVEL, NUMBER},
+    {GB_DEVICE, GB_DEVICE_ATTRIBUTE, LIST},
+    {GB_DEVICE, GB_DEVICE_TICKET, KEY},
+    {GB_DEVICE, GB_DEVICE_SIGN_KEY, KEY},
+    {GB_DEVICE, GB_DEVICE_RECEIVE_KEY, KEY},
+    {GB_RELEASE, GB_RELEASE_FORCE, NUMBER},
+    {GB_RELEASE, GB_RELEASE_REASON, TEXT},
+};
+
+/* One field of a payload, behind another of the same tag or not. */
+static bool
+field_sound(enum gb_kind kind, unsigned tag, bool again, struct gb_span v)
+{
+    struct gb_reader in = gb_reader_of(v);
+    size_t i = 0, n = sizeof fields / sizeof *fields;
+    while (i < n && (fields[i].kind != kind || fields[i].tag != tag))
+        i++;
+    if (i == n || (again && fields[i].form != LIST))
+        return false;
+    if (fields[i].form == NUMBER)
+        return gb_read_varint(&in) <= UINT32_MAX && gb_read_done(&in);
+    return fields[i].form != KEY || v.len == 32;
+}
+
+/* A payload has one form: FORMAT.md "Payloads". */
+static bool
+payload_sound(const struct gb_op *op)
+{
+    struct gb_reader in = gb_reader_of(op->text);
+    struct gb_span v;
+    unsigned tag, last = 0, before = 0;
+    while (gb_tlv_next(&in, &tag, &v, &last)) {
+        if (!field_sound(op->kind, tag, tag == before, v))
+            return false;
+        before = tag;
+    }
+    return gb_read_done(&in);
+}
+
 /* One value of _site. */
 static enum gb_err
 put_site(struct gb_state *st, const char *key, const struct gb_value *v,
@@ -97,19 +153,14 @@ apply_schema(struct gb_state *st, const struct gb_applying *a,
     return e || !old ? e : gb_state_reclaim(st, old, fail);
 }
 
-/* A field of bytes: exactly n of them when it is there. */
+/* A key, when it is there. */
 static bool
-take_bytes(struct gb_span payload, unsigned tag, uint8_t *to, size_t n,
-           bool *there)
+take_key(struct gb_span payload, unsigned tag, uint8_t to[32])
 {
     struct gb_span v = gb_tlv_find(payload, tag);
-    *there |= v.ptr != NULL;
-    if (!v.ptr)
-        return true;
-    if (v.len != n)
-        return false;
-    memcpy(to, v.ptr, n);
-    return true;
+    if (v.ptr)
+        memcpy(to, v.ptr, 32);
+    return v.ptr != NULL;
 }
 
 /* All attributes, a line each, in place of the old ones. */
@@ -126,12 +177,11 @@ take_attributes(struct gb_span payload, struct gb_device *d)
                                   "%.*s\n", (int)v.len, (const char *)v.ptr);
 }
 
-/* The payload's fields over what the device was; false: not well formed. */
+/* The payload's fields over what the device was; false: they cannot be. */
 static bool
 update_device(struct gb_span payload, struct gb_device *d)
 {
     uint64_t level;
-    bool ticket = false, sign = false, receive = false;
     struct gb_span name = gb_tlv_find(payload, GB_DEVICE_NAME);
     if (name.ptr)
         snprintf(d->name, sizeof d->name, "%.*s", (int)name.len,
@@ -143,13 +193,11 @@ update_device(struct gb_span payload, struct gb_device *d)
     }
     if (gb_tlv_find(payload, GB_DEVICE_ATTRIBUTE).ptr)
         take_attributes(payload, d);
-    bool good =
-        take_bytes(payload, GB_DEVICE_TICKET, d->ticket, 32, &ticket) &&
-        take_bytes(payload, GB_DEVICE_SIGN_KEY, d->sign_key, 32, &sign) &&
-        take_bytes(payload, GB_DEVICE_RECEIVE_KEY, d->receive_key, 32,
-                   &receive);
+    take_key(payload, GB_DEVICE_TICKET, d->ticket);
+    bool sign = take_key(payload, GB_DEVICE_SIGN_KEY, d->sign_key);
+    bool receive = take_key(payload, GB_DEVICE_RECEIVE_KEY, d->receive_key);
     d->enrolled |= sign && receive;
-    return good && sign == receive;
+    return sign == receive;
 }
 
 static enum gb_err
@@ -214,7 +262,7 @@ gb_state_site_op(struct gb_state *st, const struct gb_applying *a,
         *code = GB_CODE_HUBONLY;
         return GB_OK;
     }
-    if (!gb_tlv_valid(op->text)) {
+    if (!payload_sound(op)) {
         *code = GB_CODE_MALFORMED;
         return GB_OK;
     }

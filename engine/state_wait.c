@@ -146,10 +146,10 @@ enum gb_err
 gb_state_arrived(struct gb_state *st, int table, int64_t id,
                  struct gb_fail *fail)
 {
-    static const enum gb_state_sql steps[] = {GB_SQL_DUE_RECORD,
-                                              GB_SQL_MEET_NEED};
+    static const enum gb_state_sql steps[] = {
+        GB_SQL_DUE_RECORD, GB_SQL_MEET_NEED, GB_SQL_TAKE_ID, GB_SQL_TAKE_NEEDS};
     enum gb_err e = GB_OK;
-    for (int i = 0; i < 2 && !e; i++) {
+    for (int i = 0; i < 4 && !e; i++) {
         sqlite3_stmt *s = gb_state_sql(st, steps[i]);
         gb_db_bind_text(s, 1, gb_state_schema(st)->tables[table].name);
         sqlite3_bind_int64(s, 2, id);

@@ -156,7 +156,8 @@ create_triggers(struct gb_buf *sql, const struct gb_table *t, int number)
                   n, n);
 }
 
-/* New columns of a table that is there already. */
+/* New columns of a table that is there already.  ADD COLUMN puts the default
+ * into every row; but nobody wrote it there. */
 static void
 add_columns(struct gb_buf *sql, const struct gb_table *old,
             const struct gb_table *t)
@@ -164,7 +165,8 @@ add_columns(struct gb_buf *sql, const struct gb_table *old,
     for (int c = old->ncolumns; c < t->ncolumns; c++) {
         gb_buf_printf(sql, "ALTER TABLE \"%s\" ADD COLUMN ", t->name);
         column(sql, &t->columns[c]);
-        gb_buf_text(sql, ";\n");
+        gb_buf_printf(sql, ";\nUPDATE \"%s\" SET \"%s\" = NULL;\n", t->name,
+                      t->columns[c].name);
     }
 }
 

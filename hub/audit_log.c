@@ -110,6 +110,20 @@ check_head(struct gb_audit *a, struct gb_fail *fail)
                        head.epoch, (unsigned long long)head.size, is);
 }
 
+/* What could go on was released, by sets of this batch (MERGE.md M22). */
+static enum gb_err
+check_waiting(struct gb_audit *a, struct gb_fail *fail)
+{
+    struct gb_opname name;
+    int n;
+    enum gb_err e = gb_state_due(a->state, &name, 1, &n, fail);
+    if (e || !n)
+        return e;
+    gb_audit_at(a, gb_state_size(a->state), 0);
+    return gb_fail_set(fail, GB_E_LEDGER,
+                       "operations that could take effect were left waiting");
+}
+
 /* A ledger key that the batch announced signs from the next commit on. */
 static enum gb_err
 next_key(struct gb_audit *a, struct gb_fail *fail)
@@ -148,6 +162,8 @@ check_commit(struct gb_audit *a, const struct gb_oid *oid, struct gb_fail *fail)
         e = replay(a, oid, fail);
     if (!e)
         e = check_head(a, fail);
+    if (!e)
+        e = check_waiting(a, fail);
     if (!e)
         e = gb_audit_tree(a, fail);
     if (!e)

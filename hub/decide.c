@@ -150,6 +150,7 @@ take_set(struct gb_batch *b, struct gb_arriving *a, struct gb_decoded *d,
     d->in.received_ms = b->received_ms;
     if (!e)
         e = gb_state_line(b->o->state, &d->in, &b->arena, &line, fail);
+    gb_assert(e || !a->own || line.verdict != GB_FORK);
     if (!e)
         e = gb_batch_add_set(b, a, &line, key, fail);
     if (e)
@@ -268,7 +269,8 @@ retry(struct gb_batch *b, struct gb_fail *fail)
 }
 
 /* Sets in whatever order, until none of those left can go on, or the batch is
- * full: what is left then waits for the next one. */
+ * full: what is left then waits for the next one.  Our own go on from one
+ * another: nothing of ours may come between. */
 enum gb_err
 gb_batch_decide(struct gb_batch *b, struct gb_fail *fail)
 {
@@ -280,7 +282,8 @@ gb_batch_decide(struct gb_batch *b, struct gb_fail *fail)
             if (a->outcome != GB_WAITING)
                 continue;
             enum gb_err e = try_set(b, a, fail);
-            if (!e && a->outcome == GB_TAKEN)
+            bool more = a->own && i + 1 < b->n;
+            if (!e && a->outcome == GB_TAKEN && !more)
                 e = retry(b, fail);
             if (e)
                 return e;

@@ -93,14 +93,13 @@ apply(struct gb_replay *r, const struct gb_replayed *set, struct gb_fail *fail)
     if (!e && r->personal && d.good && !d.in.times)
         e = gb_personal_reveal(r->personal, d.in.sha.bytes, &d.set, d.schema,
                                fail);
-    if (!e && d.good && set->line->nadjust &&
-        set->line->nadjust != d.set.nboots)
+    if (!e && set->line->nadjust != (d.good ? d.set.nboots : 0))
         e = gb_fail_set(fail, GB_E_LEDGER,
                         "its line has %d clock adjustments for %d boots",
-                        set->line->nadjust, d.set.nboots);
+                        set->line->nadjust, d.good ? d.set.nboots : 0);
     if (!e) {
         d.in.received_ms = set->line->received_ms;
-        d.in.adjust = set->line->nadjust ? set->line->adjust : NULL;
+        d.in.adjust = set->line->adjust;
         d.in.nadjust = set->line->nadjust;
         e = gb_state_line(r->state, &d.in, &arena, &line, fail);
     }

@@ -234,6 +234,12 @@ many_adjustments(struct forgery *f)
 }
 
 static void
+no_adjustment(struct forgery *f)
+{
+    line_field(f, 5, "-");
+}
+
+static void
 huge_position(struct forgery *f)
 {
     line_field(f, 0, "999999999999999999");
@@ -339,6 +345,17 @@ static const struct {
 };
 
 static void
+expect_says(const struct gb_audit_plan *plan, const char *text)
+{
+    struct gb_audit_report r;
+    struct gb_fail fail = {0};
+    assert_int_not_equal(gb_audit_run(plan, &r, &fail), GB_OK);
+    if (!strstr(fail.text, text))
+        fail_msg("does not say '%s': %s", text, fail.text);
+    gb_audit_release(&r);
+}
+
+static void
 any_forgery(void **state)
 {
     struct world *w = *state;
@@ -356,11 +373,98 @@ any_forgery(void **state)
     }
 }
 
+/* "-" is for sets that cannot be read: it would pass for no adjustment. */
+static void
+no_adjustment_of_a_good_set(void **state)
+{
+    struct world *w = *state;
+    struct gb_audit_plan plan = {.ledger = w->forged};
+    struct forgery f;
+    forge_begin(w, &f, COMMITS - 1);
+    forge_copy(w, COMMITS - 1);
+    no_adjustment(&f);
+    forge_commit(w, &f);
+    expect_says(&plan, "0 clock adjustments for 1 boots");
+    forge_end(&f);
+}
+
+/* The hub's next schema, with one more table: positions 14, and 15, which
+ * releases the set at 13 that waits for it. */
+static void
+next_schema(struct world *w)
+{
+    const struct gb_schema_file files[] = {
+        {"w.sql", gb_span_text(audit_schema)},
+        {"x.sql", gb_span_text("CREATE TABLE x(id INTEGER PRIMARY KEY) STRICT;"
+                               "\n")}};
+    struct gb_buf pack, payload;
+    deliver(w, &(struct plan){.device = 2, .schema = 2}, 1);
+    gb_buf_init(&pack, GB_SCHEMA_MAX);
+    GOOD(gb_schema_pack(files, 2, &pack, &why));
+    gb_buf_init(&payload, GB_SET_MAX);
+    gb_tlv_number(&payload, GB_SCHEMA_VERSION, 2);
+    gb_tlv_put(&payload, GB_SCHEMA_TEXT, gb_buf_view(&pack));
+    struct gb_op op = {.kind = GB_SCHEMA, .text = gb_buf_view(&payload)};
+    GOOD(gb_office_own(w->hub, &op, 1, 0, &why));
+    gb_buf_release(&payload);
+    gb_buf_release(&pack);
+    gb_ledger_log_release(&w->log);
+    open_log(w);
+}
+
+/* The last line of the batch and its files are gone, and the tree head is that
+ * of the line before. */
+static void
+drop_last_line(const struct world *w, struct forgery *f, const char *name)
+{
+    struct gb_buf *b = &f->bytes[forge_find(f, ".batch")], message;
+    char path[64];
+    uint64_t size = gb_state_size(w->hub->state) - 1;
+    struct gb_ledger_message m = {.first = size};
+    while (b->len > 1 && b->ptr[b->len - 2] != '\n')
+        b->len--;
+    b->len--;
+    forge_drop(f, forge_find(f, name));
+    snprintf(path, sizeof path, "%s.sig", name);
+    forge_drop(f, forge_find(f, path));
+    GOOD(gb_state_head_at(w->hub->state, size, &m.head, &why));
+    gb_buf_init(&message, sizeof f->message);
+    gb_ledger_message_write(&message, &m);
+    snprintf(f->message, sizeof f->message, "%.*s", (int)message.len,
+             (const char *)message.ptr);
+    gb_buf_release(&message);
+}
+
+/* A hub that has what an operation waited for, and does not release it. */
+static void
+left_waiting(void **state)
+{
+    struct world *w = *state;
+    struct gb_audit_plan plan = {.ledger = w->ledger};
+    struct gb_audit_report r;
+    struct forgery f;
+    next_schema(w);
+    assert_int_equal(gb_state_size(w->hub->state), 15);
+    expect_ok(&plan, &r);
+    gb_audit_release(&r);
+    forge_begin(w, &f, w->log.count - 1);
+    forge_copy(w, w->log.count - 1);
+    drop_last_line(w, &f, "-0-7.gbcs");
+    forge_commit(w, &f);
+    plan.ledger = w->forged;
+    expect_wrong(&plan, 14, 14, "work left waiting");
+    expect_says(&plan, "operations that could take effect were left waiting");
+    forge_end(&f);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(any_forgery, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(no_adjustment_of_a_good_set, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(left_waiting, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,7 +6,7 @@ import subprocess
 import time
 from functools import lru_cache
 
-from merge import State
+from state import State
 from wire import Bad, need
 
 LINE = re.compile(r"([1-9]\d*) (0|[1-9]\d*) (0|[1-9]\d*) ([0-9a-f]{64}) "
@@ -119,6 +119,8 @@ class Ledger:
         need(first == len(self.tree.leaves) + 1, "positions do not go on")
         lines = self.batch(first, files)
         need(last == len(self.tree.leaves) == size, "size is not the lines'")
+        need(not self.state.due(), f"position {last}: operations that could "
+             "take effect were left waiting")
         need(self.tree.root(size).hex() == m.group(5), "the root differs")
         need(epoch == self.state.epoch, "the epoch differs")
         self.check_people(head, lines)
@@ -135,7 +137,8 @@ class Ledger:
             m = re.search(rf"^{role} (.*) (\d+) \+0000$", head.decode(),
                           re.M)
             need(m and m.group(1) == who, f"another {role}")
-            need(int(m.group(2)) == lines[-1] // 1000, "the commit's time")
+            need({r // 1000 for r in lines} == {int(m.group(2))},
+                 "the commit's time")
 
     def take(self, files, path, what):
         """A file that this batch must add."""

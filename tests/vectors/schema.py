@@ -16,6 +16,7 @@ CREATE TABLE actor(tbl, col);
 """
 DICTIONARY_MAX = 32768
 TYPES = ("INTEGER", "REAL", "TEXT", "BLOB")
+RIVAL = re.compile(r"(\w+(?:\s*,\s*\w+)*)(?:\s+WHERE\s+(.*))?\s*", re.I | re.S)
 MOVE = re.compile(r"([^>@!]+)>([^>@!]+)((?:@\d+|!)*)$")
 
 
@@ -75,11 +76,28 @@ class Column:
         self.rule, self.personal, self.target = Rule("fact"), False, None
         self.authority = []         # (value, level)
 
+    def follows(self, old):
+        return ((self.name, self.kind, self.target, self.personal,
+                 self.rule.name) == (old.name, old.kind, old.target,
+                                     old.personal, old.rule.name) and
+                set(self.rule.named()) >= set(old.rule.named()))
+
 
 class Table:
     def __init__(self, number, name):
         self.number, self.name = number, name
-        self.columns, self.write, self.void = [], None, None
+        self.columns, self.write, self.void = [], 1, 1
+        self.rival, self.condition = [], None
+
+    def follows(self, old):
+        return (len(self.columns) >= len(old.columns) and
+                all(c.follows(o) for c, o in zip(self.columns, old.columns)))
+
+    def read_rival(self, written):
+        m = RIVAL.fullmatch(written.strip())
+        need(m, f"{self.name}: rival '{written}'")
+        self.rival = [self.column(n.strip()) for n in m.group(1).split(",")]
+        self.condition = m.group(2)
 
     def column(self, name):
         for c in self.columns:
@@ -108,6 +126,12 @@ class Schema:
         self.dictionary = self.read_dictionary(db)
         db.close()
 
+    def follows(self, old):
+        """Does this version only add to an older one?"""
+        return all(len(self.tables) > t.number and
+                   self.tables[t.number].name == t.name and
+                   self.tables[t.number].follows(t) for t in old.tables)
+
     def table(self, name):
         for t in self.tables:
             if t.name == name:
@@ -134,10 +158,13 @@ class Schema:
     def read_rows(self, db):
         for tbl, col, rule in db.execute("SELECT tbl, col, rule FROM rule"):
             self.table(tbl).column(col).rule = Rule(rule)
-        for tbl, write, void in db.execute(
-                "SELECT tbl, write, void FROM record"):
+        for tbl, write, void, rival in db.execute(
+                "SELECT tbl, write, void, rival FROM record"):
             t = self.table(tbl)
-            t.write, t.void = write, void
+            t.write = 1 if write is None else write
+            t.void = t.write if void is None else void
+            if rival is not None:
+                t.read_rival(rival)
         for tbl, col in db.execute("SELECT tbl, col FROM personal"):
             self.table(tbl).column(col).personal = True
         for tbl, col, value, level in db.execute(

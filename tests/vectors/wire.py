@@ -290,7 +290,7 @@ def get_fields(data, what, numbers=(), lists=()):
         last = tag
         if tag in numbers:
             n = Reader(value, f"{what} tag {tag}")
-            value = n.varint()
+            value = n.varint((1 << 32) - 1)
             n.end()
         if tag in lists:
             out.setdefault(tag, []).append(value)
