@@ -12,12 +12,14 @@ case $build in *address*) least=4 faults=ENOSPC ;; esac
 mkdir "$T/0" "$T/0/up" "$T/0/down"
 hub=$T/0/hub
 new_hub
+printf 'ref,building,floor,room,area\nu0,3,12,1201,A\n' >"$T/unit0.csv"
+gengbu-hub load "$hub" unit "$T/unit0.csv" >"$T/out"
 handheld 1
 handheld 2
 mv "$T/1" "$T/2" "$T/0"
 serve_hub
 echo '{"table":"service_request","ref":"r","fields":{"kind":"repair",
-    "channel":"phone","text":"灯不亮"}}' | tr -d '\n' >"$T/first.jsonl"
+    "unit_id":"@u0","channel":"phone","text":"灯不亮"}}' | tr -d '\n' >"$T/first.jsonl"
 gengbu record "$T/0/1" --jsonl "$T/first.jsonl" >"$T/out"
 for n in 1 2; do gengbu sync "$T/0/$n" --hub "$url" >"$T/out"; done
 stop_hub
@@ -148,7 +150,7 @@ exported()
 whole_or_none() { [ ! -e "$T/w/down/"*-up-* ] || exported; }
 imported()
 {
-    same "$(gengbu digest "$T/w/2")" "$(gengbu-hub digest "$T/w/later")" \
+    same "$(gengbu digest "$T/w/2")" "$(gengbu-hub digest "$T/w/later" --device 2)" \
         "$at: digest"
     same "$(sqlite3 "$T/w/2/journal.db" 'SELECT urged FROM service_request')" \
         2 "$at: urgings"
@@ -172,7 +174,7 @@ for fault in $faults; do
 done
 loaded()
 {
-    at_hub 'SELECT count(*) FROM unit' 1
+    at_hub 'SELECT count(*) FROM unit' 2
     hub=$T/w/hub
     digests
 }
@@ -204,7 +206,8 @@ synced()
     same "$(gengbu status "$T/w/2" --json | grep -c '"unsent": 0')" 1 \
         "$at: unsent"
     taken
-    same "$(gengbu digest "$T/w/2")" "$want" "$at: digest of the handheld"
+    same "$(gengbu digest "$T/w/2")" \
+        "$(gengbu-hub digest "$T/w/hub" --device 2)" "$at: digest of the handheld"
 }
 fresh
 served FAULT=ENOSPC FAULT_COUNT="$T/serving"

@@ -21,7 +21,7 @@ handheld 2
 mv "$T/1" "$T/2" "$T/0"
 serve_hub
 id=$(gengbu record "$T/0/1" service_request kind=repair channel=phone \
-    contact=李先生 text=水管滴漏)
+    unit_id=@u1 contact=李先生 text=水管滴漏)
 for n in 1 2; do gengbu sync "$T/0/$n" --hub "$url" >"$T/out"; done
 gengbu set "$T/0/1" service_request "$id" state=in_progress
 gengbu set "$T/0/2" service_request "$id" state=dispatched
@@ -126,7 +126,10 @@ enrolled()
 {
     rm -rf "$T/w/3"
     gengbu init "$T/w/3" --ticket "$T/w/3.ticket" >"$T/out"
-    same "$(gengbu digest "$T/w/3")" "$(gengbu-hub digest "$T/w/hub")" \
+    number=$(sqlite3 "$T/w/3/journal.db" \
+        "SELECT value FROM _journal WHERE key = 'device'")
+    same "$(gengbu digest "$T/w/3")" \
+        "$(gengbu-hub digest "$T/w/hub" --device "$number")" \
         "$at: digest of the new handheld"
     [ "$(ask 'SELECT max(number) FROM _device')" -le 4 ] || fail "$at: number"
     audited "$(ask 'SELECT max(number) - 2 + '"$entries"' FROM _device')"

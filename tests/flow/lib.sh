@@ -146,7 +146,7 @@ private()
 }
 
 # digests NUMBER...: each handheld has what the hub says it has, and the audit's
-# digest is the hub's
+# digest is the hub's, in $want
 digests()
 {
     for n in "$@"; do
@@ -155,5 +155,6 @@ digests()
     done
     got=$(gengbu-audit "$hub/ledger.git" --json |
         python3 -c 'import json,sys; print(json.load(sys.stdin)["digest"])')
-    same "$got" "$(gengbu-hub digest "$hub")" "digest of the audit"
+    want=$(gengbu-hub digest "$hub")
+    same "$got" "$want" "digest of the audit"
 }

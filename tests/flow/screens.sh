@@ -6,7 +6,11 @@
 
 TZ=America/New_York
 export TZ
-new_hub
+# incidents that both handhelds have
+cp -R "$root/schema" "$T/schema"
+sed -i "s/('incident', 1, 2, 'id >> 40 = :device', NULL)/('incident', 1, 2, NULL, NULL)/" \
+    "$T/schema/10_shift.sql"
+new_hub "$T/schema"
 esc=$(printf '\033[31m')
 bell=$(printf '\007')
 printf 'ref,name,level\nz,张三%s红,2\nb,Bob,1\n' "$esc" >"$T/staff.csv"

@@ -293,7 +293,10 @@ office_insert(struct world *w)
     if (v[0].value.type == GB_NULL)
         op.nvalues = 0;
     GOOD(gb_office_new_id(w->hub, &op.id, &why));
-    GOOD(gb_office_own(w->hub, &op, 1, 0, &why));
+    /* it may refer to what a handheld has not sent: then it waits for that */
+    enum gb_err e = gb_office_own(w->hub, &op, 1, 0, &why);
+    if (e && e != GB_E_REFUSED)
+        fail_msg("%s", why.text);
     made(w, table, op.id);
 }
 
