@@ -3,18 +3,87 @@
 #include <string.h>
 
 #include "engine/id.h"
+#include "engine/json.h"
 #include "engine/term.h"
 #include "hub/cmd.h"
 #include "hub/field.h"
 #include "hub/past.h"
 #include "hub/quarantine.h"
 
-static const char *const kinds[] = {"?", "insert", "set", "void", "resolve"};
+static const char *const kinds[] = {
+    [GB_INSERT] = "insert",   [GB_SET] = "set",        [GB_VOID] = "void",
+    [GB_RESOLVE] = "resolve", [GB_SITE] = "site",      [GB_SCHEMA] = "schema",
+    [GB_DEVICE] = "device",   [GB_RELEASE] = "release"};
 
 static const char *
 kind_name(int64_t kind)
 {
-    return kind > 0 && kind <= GB_RESOLVE ? kinds[kind] : kinds[0];
+    bool known = kind > 0 && kind <= GB_RELEASE && kinds[kind];
+    return known ? kinds[kind] : "?";
+}
+
+/* What is printed, as text or JSON. */
+struct quarantine {
+    struct gb_look look;
+    struct gb_buf out;
+    struct gb_json_writer json;
+    bool is_json;
+};
+
+/* An operation that waits: a row of _wait, borrowed until the next one. */
+struct waiting {
+    int64_t pos, stamp, kind, id, actor;
+    int index, device;
+    const char *table; /* NULL: not known */
+    enum gb_code code;
+};
+#define WAITING                                                                \
+    "SELECT pos, idx, device, stamp, code, kind, tbl, id, actor FROM _wait "
+
+static void
+read_waiting(sqlite3_stmt *s, struct waiting *out)
+{
+    *out = (struct waiting){.pos = sqlite3_column_int64(s, 0),
+                            .index = sqlite3_column_int(s, 1),
+                            .device = sqlite3_column_int(s, 2),
+                            .stamp = sqlite3_column_int64(s, 3),
+                            .code = gb_code_parse(gb_db_blob(s, 4)),
+                            .kind = sqlite3_column_int64(s, 5),
+                            .table = (const char *)sqlite3_column_text(s, 6),
+                            .id = sqlite3_column_int64(s, 7),
+                            .actor = sqlite3_column_int64(s, 8)};
+}
+
+/* Members of the object that the caller has begun. */
+static void
+write_waiting(struct quarantine *q, const struct waiting *o)
+{
+    struct gb_json_writer *w = &q->json;
+    char text[GB_PAST_ACTOR];
+    snprintf(text, sizeof text, "%lld.%d", (long long)o->pos, o->index + 1);
+    gb_json_pair_text(w, "n", text);
+    gb_json_pair_int(w, "position", o->pos);
+    gb_json_pair_int(w, "device", o->device);
+    gb_json_pair_int(w, "stamp", o->stamp);
+    gb_json_pair_text(w, "code", gb_code_name(o->code));
+    gb_json_pair_text(w, "why", gb_code_text(o->code));
+    gb_json_pair_text(w, "kind", o->kind ? kind_name(o->kind) : NULL);
+    gb_json_pair_text(w, "table", o->table);
+    if (o->table)
+        gb_json_pair_int(w, "id", o->id);
+    gb_json_pair_int(w, "actor", o->actor);
+    gb_json_pair_text(w, "actor_name",
+                      gb_past_actor(q->look.state, o->actor, text));
+}
+
+static void
+write_entry(struct quarantine *q, const struct gb_quarantine_entry *entry)
+{
+    struct gb_json_writer *w = &q->json;
+    gb_json_pair_text(w, "n", entry->id);
+    gb_json_pair_int(w, "time_ms", entry->ms);
+    gb_json_pair_int(w, "bytes", (int64_t)entry->bytes);
+    gb_json_pair_text(w, "why", entry->why);
 }
 
 /* ------------------------------------------------------------------ list -- */
@@ -25,85 +94,130 @@ static const struct gb_grid_column columns[] = {{"no.", false},
                                                 {"device", true},
                                                 {"code", false}};
 
+static void
+print_waiting(struct quarantine *q, const struct waiting *o, struct gb_grid *g)
+{
+    char id[GB_ID_TEXT] = "", who[GB_PAST_ACTOR];
+    if (o->table)
+        gb_id_print(id, o->id);
+    gb_grid_printf(g, "%lld.%d", (long long)o->pos, o->index + 1);
+    gb_grid_printf(g, "%s %s %s", kind_name(o->kind), o->table ? o->table : "",
+                   id);
+    gb_grid_text(g, gb_past_actor(q->look.state, o->actor, who));
+    gb_grid_printf(g, "%d", o->device);
+    gb_grid_text(g, gb_code_name(o->code));
+}
+
 /* Operations, by where they stand in the ledger. */
 static enum gb_err
-list_operations(struct gb_look *look, struct gb_grid *g, struct gb_fail *fail)
+list_operations(struct quarantine *q, struct gb_grid *g, struct gb_fail *fail)
 {
     sqlite3_stmt *s = NULL;
+    struct waiting o;
     bool row;
-    enum gb_err e = gb_db_prepare(
-        gb_state_db(look->state),
-        "SELECT pos, idx, device, code, kind, tbl, id, actor FROM _wait ORDER "
-        "BY pos, idx",
-        &s, fail);
+    enum gb_err e = gb_db_prepare(gb_state_db(q->look.state),
+                                  WAITING "ORDER BY pos, idx", &s, fail);
     while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
-        char id[GB_ID_TEXT] = "", who[GB_PAST_ACTOR];
-        const char *table = (const char *)sqlite3_column_text(s, 5);
-        if (table)
-            gb_id_print(id, sqlite3_column_int64(s, 6));
-        gb_grid_printf(g, "%lld.%d", (long long)sqlite3_column_int64(s, 0),
-                       sqlite3_column_int(s, 1) + 1);
-        gb_grid_printf(g, "%s %s %s", kind_name(sqlite3_column_int64(s, 4)),
-                       table ? table : "", id);
-        gb_grid_text(
-            g, gb_past_actor(look->state, sqlite3_column_int64(s, 7), who));
-        gb_grid_printf(g, "%d", sqlite3_column_int(s, 2));
-        gb_grid_text(g, (const char *)sqlite3_column_text(s, 3));
+        read_waiting(s, &o);
+        if (!q->is_json) {
+            print_waiting(q, &o, g);
+            continue;
+        }
+        gb_json_begin_object(&q->json);
+        write_waiting(q, &o);
+        gb_json_end_object(&q->json);
     }
     sqlite3_finalize(s);
     return e;
 }
 
 static enum gb_err
-print_entry(void *context, const struct gb_quarantine_entry *entry,
-            struct gb_fail *fail)
+list_entry(void *context, const struct gb_quarantine_entry *entry,
+           struct gb_fail *fail)
 {
-    struct gb_buf *out = context;
+    struct quarantine *q = context;
     char when[GB_TERM_SIZE], size[GB_TERM_SIZE];
     (void)fail;
-    gb_buf_printf(out, "%s  %s  %s  ", entry->id, gb_term_time(when, entry->ms),
+    if (q->is_json) {
+        gb_json_begin_object(&q->json);
+        write_entry(q, entry);
+        gb_json_end_object(&q->json);
+        return GB_OK;
+    }
+    gb_buf_printf(&q->out, "%s  %s  %s  ", entry->id,
+                  gb_term_time(when, entry->ms),
                   gb_term_size(size, entry->bytes));
-    gb_term_clean(out, gb_span_text(entry->why));
-    gb_buf_text(out, "\n");
+    gb_term_clean(&q->out, gb_span_text(entry->why));
+    gb_buf_text(&q->out, "\n");
     return GB_OK;
 }
 
 static enum gb_err
-list(struct gb_look *look, struct gb_buf *out, struct gb_fail *fail)
+list_json(struct quarantine *q, struct gb_fail *fail)
+{
+    struct gb_json_writer *w = &q->json;
+    uint64_t more = 0;
+    gb_json_begin_object(w);
+    gb_json_key(w, "operations");
+    gb_json_begin_array(w);
+    enum gb_err e = list_operations(q, NULL, fail);
+    gb_json_end_array(w);
+    gb_json_key(w, "bytes");
+    gb_json_begin_array(w);
+    if (!e)
+        e = gb_quarantine_list(q->look.path, list_entry, q, &more, fail);
+    gb_json_end_array(w);
+    gb_json_pair_int(w, "more", (int64_t)more);
+    gb_json_end_object(w);
+    return e;
+}
+
+static enum gb_err
+list_text(struct quarantine *q, struct gb_fail *fail)
 {
     struct gb_grid grid;
     uint64_t more;
     gb_grid_init(&grid, columns, sizeof columns / sizeof *columns);
-    enum gb_err e = list_operations(look, &grid, fail);
+    enum gb_err e = list_operations(q, &grid, fail);
     if (!e && gb_grid_rows(&grid))
-        e = gb_grid_print(&grid, out, fail);
+        e = gb_grid_print(&grid, &q->out, fail);
     gb_grid_release(&grid);
     if (!e)
-        e = gb_quarantine_list(look->path, print_entry, out, &more, fail);
+        e = gb_quarantine_list(q->look.path, list_entry, q, &more, fail);
     if (!e && more)
-        gb_buf_printf(out, "and %llu more that were not kept\n",
+        gb_buf_printf(&q->out, "and %llu more that were not kept\n",
                       (unsigned long long)more);
-    if (!e && !out->len)
-        gb_buf_text(out, "nothing is in quarantine\n");
+    if (!e && !q->out.len)
+        gb_buf_text(&q->out, "nothing is in quarantine\n");
     return e;
 }
 
 /* ------------------------------------------------------------------ show -- */
 
-/* One operation with its values. */
-static void
-print_operation(struct gb_look *look, const struct gb_past_set *set, int index,
-                struct gb_buf *out)
+/* The operation's table, or NULL when it has none or cannot be read. */
+static const struct gb_table *
+table_of(const struct gb_past_set *set, const struct gb_op *op)
 {
-    const struct gb_op *op = &set->d.set.ops[index];
+    return set->d.in.times || op->kind > GB_RESOLVE
+               ? NULL
+               : &set->d.schema->tables[op->table];
+}
+
+static void
+print_operation(struct quarantine *q, const struct gb_past_set *set,
+                const struct waiting *o)
+{
+    const struct gb_op *op = &set->d.set.ops[o->index];
+    const struct gb_table *t = table_of(set, op);
     char id[GB_ID_TEXT], value[GB_FIELD_TEXT], who[GB_PAST_ACTOR];
     char when[GB_TERM_SIZE];
-    const struct gb_table *t = set->d.in.times || op->kind > GB_RESOLVE
-                                   ? NULL
-                                   : &set->d.schema->tables[op->table];
-    gb_buf_printf(out, "made by ");
+    struct gb_buf *out = &q->out;
+    gb_buf_printf(out, "%s: %s\n", gb_code_name(o->code),
+                  gb_code_text(o->code));
+    gb_buf_printf(out, "entry %lld of the ledger, set %d-%u\nmade by ",
+                  (long long)o->pos, set->line.device, set->line.seq);
     gb_term_clean(out,
-                  gb_span_text(gb_past_actor(look->state, op->actor, who)));
+                  gb_span_text(gb_past_actor(q->look.state, op->actor, who)));
     gb_buf_printf(out, ", device %d, %s\n", set->line.device,
                   gb_term_time(when, op->time_ms));
     if (!t)
@@ -124,70 +238,132 @@ print_operation(struct gb_look *look, const struct gb_past_set *set, int index,
     }
 }
 
-/* Why it waits, and what it is. */
+/* What it writes, as far as the hub can read it. */
+static void
+write_values(struct gb_json_writer *w, const struct gb_table *t,
+             const struct gb_op *op)
+{
+    gb_json_key(w, "values");
+    gb_json_begin_array(w);
+    for (int i = 0; t && i < op->nvalues; i++) {
+        const struct gb_written *v = &op->values[i];
+        gb_json_begin_object(w);
+        gb_json_pair_text(w, "column", t->columns[v->column].name);
+        gb_json_key(w, "value");
+        gb_json_put_value(w, &v->value);
+        if (v->from.type != GB_NULL) {
+            gb_json_key(w, "from");
+            gb_json_put_value(w, &v->from);
+        }
+        if (v->hidden)
+            gb_json_pair_bool(w, "erased", true);
+        gb_json_end_object(w);
+    }
+    gb_json_end_array(w);
+}
+
+static void
+write_operation(struct quarantine *q, const struct gb_past_set *set,
+                const struct waiting *o)
+{
+    const struct gb_op *op = &set->d.set.ops[o->index];
+    gb_json_begin_object(&q->json);
+    write_waiting(q, o);
+    gb_json_pair_int(&q->json, "set", set->line.seq);
+    gb_json_pair_int(&q->json, "time_ms", op->time_ms);
+    write_values(&q->json, table_of(set, op), op);
+    gb_json_end_object(&q->json);
+}
+
+/* Out of the ledger, with its values. */
 static enum gb_err
-show_operation(struct gb_look *look, uint64_t pos, int index,
-               struct gb_buf *out, struct gb_fail *fail)
+show_waiting(struct quarantine *q, const struct waiting *o,
+             struct gb_fail *fail)
 {
     struct gb_past past;
     const struct gb_past_set *set;
-    enum gb_err e = gb_past_open(look, &past, fail);
+    enum gb_err e = gb_past_open(&q->look, &past, fail);
     if (!e)
-        e = gb_past_read(&past, pos, &set, fail);
-    enum gb_code code = GB_CODE_NONE;
-    if (!e && set->line.verdict == GB_HELD)
-        code = set->line.held;
-    for (int i = 0; !e && i < set->line.nquarantined; i++)
-        if (set->line.quarantined[i].index == index)
-            code = set->line.quarantined[i].code;
-    if (!e &&
-        (code == GB_CODE_NONE || !set->d.good || index >= set->d.set.nops))
-        e = gb_fail_set(fail, GB_E_MISSING,
-                        "operation %llu.%d is not in quarantine",
-                        (unsigned long long)pos, index + 1);
-    if (!e) {
-        gb_buf_printf(out, "%s: %s\n", gb_code_name(code), gb_code_text(code));
-        gb_buf_printf(out, "entry %llu of the ledger, set %d-%u\n",
-                      (unsigned long long)pos, set->line.device, set->line.seq);
-        print_operation(look, set, index, out);
-    }
+        e = gb_past_read(&past, (uint64_t)o->pos, &set, fail);
+    if (!e && (!set->d.good || o->index >= set->d.set.nops))
+        e = gb_fail_set(fail, GB_E_FORMAT,
+                        "entry %lld of the ledger cannot be read by its schema",
+                        (long long)o->pos);
+    if (!e && q->is_json)
+        write_operation(q, set, o);
+    else if (!e)
+        print_operation(q, set, o);
     gb_past_close(&past);
     return e;
 }
 
+/* Why it waits, and what it is. */
+static enum gb_err
+show_operation(struct quarantine *q, uint64_t pos, int index,
+               struct gb_fail *fail)
+{
+    sqlite3_stmt *s = NULL;
+    struct waiting o;
+    bool row = false;
+    enum gb_err e = gb_db_preparef(gb_state_db(q->look.state), &s, fail,
+                                   WAITING "WHERE pos = %lld AND idx = %d",
+                                   (long long)pos, index);
+    if (!e)
+        e = gb_db_step(s, &row, fail);
+    if (!e && !row)
+        e = gb_fail_set(fail, GB_E_MISSING,
+                        "operation %llu.%d is not in quarantine",
+                        (unsigned long long)pos, index + 1);
+    if (!e) {
+        read_waiting(s, &o);
+        e = show_waiting(q, &o, fail);
+    }
+    sqlite3_finalize(s);
+    return e;
+}
+
 struct finding {
+    struct quarantine *q;
     const char *id;
-    struct gb_buf *out;
-    const char *hub;
     bool found;
 };
 
 static enum gb_err
-find_entry(void *context, const struct gb_quarantine_entry *entry,
+show_entry(void *context, const struct gb_quarantine_entry *entry,
            struct gb_fail *fail)
 {
     struct finding *f = context;
+    struct quarantine *q = f->q;
+    char path[GB_FILE_PATH_MAX];
     if (strcmp(entry->id, f->id))
         return GB_OK;
     f->found = true;
-    enum gb_err e = print_entry(f->out, entry, fail);
-    gb_buf_printf(f->out, "the bytes are in %s/quarantine/%s.bin\n", f->hub,
-                  entry->id);
-    return e;
+    snprintf(path, sizeof path, "%.3000s/quarantine/%s.bin", q->look.path,
+             entry->id);
+    if (!q->is_json) {
+        enum gb_err e = list_entry(q, entry, fail);
+        gb_buf_printf(&q->out, "the bytes are in %s\n", path);
+        return e;
+    }
+    gb_json_begin_object(&q->json);
+    write_entry(q, entry);
+    gb_json_pair_text(&q->json, "path", path);
+    gb_json_end_object(&q->json);
+    return GB_OK;
 }
 
 static enum gb_err
-show(struct gb_look *look, const char *which, struct gb_buf *out,
-     struct gb_fail *fail)
+show(struct quarantine *q, const char *which, struct gb_fail *fail)
 {
     unsigned long long pos;
     int index, end = 0;
     uint64_t more;
-    struct finding f = {which, out, look->path, false};
+    struct finding f = {q, which, false};
     if (sscanf(which, "%llu.%d%n", &pos, &index, &end) == 2 && !which[end] &&
         index > 0)
-        return show_operation(look, pos, index - 1, out, fail);
-    enum gb_err e = gb_quarantine_list(look->path, find_entry, &f, &more, fail);
+        return show_operation(q, pos, index - 1, fail);
+    enum gb_err e =
+        gb_quarantine_list(q->look.path, show_entry, &f, &more, fail);
     if (!e && !f.found)
         e = gb_fail_set(fail, GB_E_MISSING,
                         "there is no '%s' in quarantine: `gengbu-hub "
@@ -196,16 +372,31 @@ show(struct gb_look *look, const char *which, struct gb_buf *out,
     return e;
 }
 
+/* --------------------------------------------------------------- command -- */
+
+static enum gb_err
+list_or_show(struct quarantine *q, const char *which, struct gb_fail *fail)
+{
+    enum gb_err e;
+    if (which)
+        e = show(q, which, fail);
+    else
+        e = q->is_json ? list_json(q, fail) : list_text(q, fail);
+    if (q->is_json)
+        gb_buf_text(&q->out, "\n");
+    return e;
+}
+
 int
 gb_cmd_quarantine(const struct gb_args *args)
 {
     struct gb_fail fail = {0};
-    struct gb_look look = {0};
-    struct gb_buf out;
+    struct quarantine q = {.is_json = gb_args_flag(args, "json")};
     const char *verb = gb_args_word(args, 1), *which = gb_args_word(args, 2);
-    enum gb_err e = GB_OK;
-    gb_buf_init(&out, (size_t)64 << 20);
     bool again = verb && !strcmp(verb, "retry");
+    enum gb_err e = GB_OK;
+    gb_buf_init(&q.out, (size_t)64 << 20);
+    q.json = gb_json_writer(&q.out, true);
     if (verb && ((strcmp(verb, "show") && !again) || !which))
         e = gb_fail_set(&fail, GB_E_USAGE,
                         "'%s': give show N, retry N, or nothing", verb);
@@ -214,12 +405,12 @@ gb_cmd_quarantine(const struct gb_args *args)
         return e ? gb_cmd_fail(args, &fail) : 0;
     }
     if (!e)
-        e = gb_look_open(gb_args_word(args, 0), &look, &fail);
+        e = gb_look_open(gb_args_word(args, 0), &q.look, &fail);
     if (!e)
-        e = which ? show(&look, which, &out, &fail) : list(&look, &out, &fail);
-    gb_look_close(&look);
+        e = list_or_show(&q, which, &fail);
+    gb_look_close(&q.look);
     if (!e)
-        return gb_cmd_print(args, &out);
-    gb_buf_release(&out);
+        return gb_cmd_print(args, &q.out);
+    gb_buf_release(&q.out);
     return gb_cmd_fail(args, &fail);
 }

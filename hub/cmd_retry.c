@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/json.h"
 #include "engine/tlv.h"
 #include "hub/cmd.h"
 #include "hub/quarantine.h"
@@ -18,7 +19,20 @@ struct retrying {
     const char *which;
     struct gb_opname *names; /* what is released, by (device, stamp) */
     int n;
+    bool is_json;
 };
+
+/* Print a JSON document and release it. */
+static enum gb_err
+print_document(struct gb_buf *out, struct gb_fail *fail)
+{
+    gb_buf_text(out, "\n");
+    enum gb_err e = gb_buf_check(out, "what came of it", fail);
+    if (!e)
+        fwrite(out->ptr, 1, out->len, stdout);
+    gb_buf_release(out);
+    return e;
+}
 
 /* ---------------------------------------------------- work that waits -- */
 
@@ -97,6 +111,35 @@ still(struct retrying *r, const struct gb_opname *name, enum gb_code *code,
     return e;
 }
 
+static void
+print_counts(const struct retrying *r, const int *counts)
+{
+    printf("%d of %d took effect\n", counts[GB_CODE_NONE], r->n);
+    for (int c = 1; c < GB_CODE_COUNT; c++)
+        if (counts[c])
+            printf("%d wait: %s: %s\n", counts[c], gb_code_name(c),
+                   gb_code_text(c));
+}
+
+static enum gb_err
+write_counts(const struct retrying *r, const int *counts, struct gb_fail *fail)
+{
+    struct gb_buf out;
+    gb_buf_init(&out, 65536);
+    struct gb_json_writer w = gb_json_writer(&out, true);
+    gb_json_begin_object(&w);
+    gb_json_pair_int(&w, "operations", r->n);
+    gb_json_pair_int(&w, "took_effect", counts[GB_CODE_NONE]);
+    gb_json_key(&w, "waiting");
+    gb_json_begin_object(&w);
+    for (int c = 1; c < GB_CODE_COUNT; c++)
+        if (counts[c])
+            gb_json_pair_int(&w, gb_code_name(c), counts[c]);
+    gb_json_end_object(&w);
+    gb_json_end_object(&w);
+    return print_document(&out, fail);
+}
+
 /* How many took effect, and why the others still wait. */
 static enum gb_err
 tell(struct retrying *r, struct gb_fail *fail)
@@ -108,13 +151,12 @@ tell(struct retrying *r, struct gb_fail *fail)
         e = still(r, &r->names[i], &code, fail);
         counts[code]++;
     }
+    if (!e && r->is_json)
+        e = write_counts(r, counts, fail);
+    else if (!e)
+        print_counts(r, counts);
     if (e)
         return e;
-    printf("%d of %d took effect\n", counts[GB_CODE_NONE], r->n);
-    for (int c = 1; c < GB_CODE_COUNT; c++)
-        if (counts[c])
-            printf("%d wait: %s: %s\n", counts[c], gb_code_name(c),
-                   gb_code_text(c));
     return counts[GB_CODE_NONE] ? GB_OK
                                 : gb_fail_set(fail, GB_E_STATE,
                                               "'%s' goes on waiting", r->which);
@@ -142,13 +184,35 @@ retry_work(struct retrying *r, unsigned long long pos, int index,
 
 /* ---------------------------------------------- bytes that nobody signed -- */
 
+/* What became of the set. */
+static enum gb_err
+tell_outcome(const struct retrying *r, const struct gb_arriving *a,
+             struct gb_fail *fail)
+{
+    static const struct {
+        const char *text, *word;
+    } outcomes[] = {{"it is in the ledger now", "taken"},
+                    {"it was in the ledger before", "known"},
+                    {"it waits for the set before it", "waiting"}};
+    struct gb_buf out;
+    if (!r->is_json) {
+        printf("%s\n", outcomes[a->outcome].text);
+        return GB_OK;
+    }
+    gb_buf_init(&out, 4096);
+    struct gb_json_writer w = gb_json_writer(&out, true);
+    gb_json_begin_object(&w);
+    gb_json_pair_text(&w, "outcome", outcomes[a->outcome].word);
+    if (a->outcome != GB_WAITING)
+        gb_json_pair_int(&w, "position", (int64_t)a->pos);
+    gb_json_end_object(&w);
+    return print_document(&out, fail);
+}
+
 /* A set among them may be known now: its device enrolled, say. */
 static enum gb_err
 retry_bytes(struct retrying *r, struct gb_fail *fail)
 {
-    static const char *const words[] = {"it is in the ledger now",
-                                        "it was in the ledger before",
-                                        "it waits for the set before it"};
     struct gb_office *o = r->office;
     struct gb_arriving a = {.skew = {.stick = true}};
     struct gb_buf bytes;
@@ -170,7 +234,7 @@ retry_bytes(struct retrying *r, struct gb_fail *fail)
     if (!e)
         e = gb_quarantine_forget(o->path, r->which, fail);
     if (!e)
-        printf("%s\n", words[a.outcome]);
+        e = tell_outcome(r, &a, fail);
     gb_buf_release(&bytes);
     return e ? gb_fail_wrap(fail, "%s stays in quarantine", r->which) : GB_OK;
 }
@@ -197,7 +261,9 @@ retry(struct retrying *r, struct gb_fail *fail)
 enum gb_err
 gb_cmd_retry(const struct gb_args *args, struct gb_fail *fail)
 {
-    struct retrying r = {.args = args, .which = gb_args_word(args, 2)};
+    struct retrying r = {.args = args,
+                         .which = gb_args_word(args, 2),
+                         .is_json = gb_args_flag(args, "json")};
     enum gb_err e = gb_cmd_open(args, "gengbu-hub quarantine", &r.office, fail);
     if (!e)
         e = gb_office_lock(r.office, fail);

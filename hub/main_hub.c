@@ -48,6 +48,7 @@ static const struct gb_option resolve_options[] = {
 static const struct gb_option quarantine_options[] = {
     {"actor", 0, "STAFF", "the supervisor who lets it take effect (retry)"},
     {"reason", 0, "TEXT", "why (retry)"},
+    GB_OPTION_JSON,
     {0}};
 
 static const struct gb_option digest_options[] = {

@@ -183,7 +183,16 @@ grep -q "^gengbu-hub: $file: .*refused: .*gengbu-hub quarantine" "$T/err" ||
     fail "$(cat "$T/err")"
 id=$(gengbu-hub quarantine "$hub" | sed -n 's/^\([0-9a-f]\{16\}\) .*/\1/p')
 gengbu-hub quarantine "$hub" show "$id" | grep -q "$id.bin"
+for words in "" "show $id"; do
+    gengbu-hub quarantine "$hub" $words --json >"$T/out"
+    python3 -c 'import json, sys
+d = json.load(open(sys.argv[1]))
+d = d["bytes"][0] if "operations" in d else d
+assert d["n"] == sys.argv[2] and d["bytes"] > 100' "$T/out" "$id"
+done
 refused 1 'quarantine' gengbu-hub quarantine "$hub" show 0123456789abcdef
+refused 1 "$id stays in quarantine" \
+    gengbu-hub quarantine "$hub" retry "$id" --json
 rm "$file"
 gengbu export "$T/2" "$T/s3" >/dev/null
 gengbu-hub import "$hub" "$T/s3" >/dev/null

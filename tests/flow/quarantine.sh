@@ -35,3 +35,58 @@ same "$(sqlite3 "$hub/hub.db" 'SELECT count(*) FROM book')" 70001 "books"
 same "$(sqlite3 "$hub/hub.db" 'SELECT shelf FROM book WHERE id = 3')" A \
     "what waited for one of them"
 gengbu-audit "$ledger" >/dev/null
+
+# ------------------------------------------------- what a person sees of it
+
+# field EXPRESSION: of the document d on standard input
+field()
+{
+    python3 -c 'import json, sys
+d = json.load(sys.stdin)
+print(eval(sys.argv[1]))' "$1"
+}
+
+# quarantine WORD...: the command as JSON
+quarantine()
+{
+    gengbu-hub quarantine "$hub" "$@" --json
+}
+
+same "$(quarantine | field d)" "{'operations': [], 'bytes': [], 'more': 0}" \
+    "nothing is there"
+forge '[{"kind":"insert","table":"loan","id":[1,501],"values":{"lent_at":1,"state":"out"}}]' \
+    '[{"kind":"set","table":"loan","id":[1,501],"values":{"state":"written_off"},"from":{"state":"out"}},{"kind":"set","table":"loan","id":[1,501],"values":{"lent_at":2}}]' \
+    '[{"kind":"void","table":"loan","id":[1,777]}]'
+same "$(quarantine |
+    field '[(o["code"], o["kind"], o["table"]) for o in d["operations"]]')" \
+    "[('ILLEGAL', 'set', 'loan'), ('FACT', 'set', 'loan'), ('MISSING', 'void', 'loan')]" \
+    "the list"
+illegal=$(quarantine | field 'd["operations"][0]["n"]')
+fact=$(quarantine | field 'd["operations"][1]["n"]')
+same "$(quarantine show "$illegal" | field '(d["values"], d["actor_name"])')" \
+    "([{'column': 'state', 'value': 'written_off', 'from': 'out'}], '王主管 0-1')" \
+    "what is shown"
+gengbu-hub quarantine "$hub" show "$illegal" | grep -q "written_off  from out"
+
+# Both of one set: one is forced, and is no longer in quarantine.
+quarantine retry "${illegal%.*}" --actor 0-1 --reason 核实 >"$T/retry"
+same "$(field d <"$T/retry")" \
+    "{'operations': 2, 'took_effect': 1, 'waiting': {'FACT': 1}}" "a retry"
+refused 1 "not in quarantine" quarantine show "$illegal"
+same "$(sqlite3 "$hub/hub.db" 'SELECT state FROM loan')" written_off "its state"
+
+# One that nothing forces: said so, and exit status 1.
+refused 1 "goes on waiting" quarantine retry "$fact" --actor 0-1 --reason 核实
+same "$(field 'd["took_effect"]' <"$T/refused.out")" 0 "of a vain retry"
+refused 2 "actor" quarantine retry "$fact" --reason 核实
+refused 1 "nothing waits" quarantine retry 1 --actor 0-1 --reason 核实
+
+# A void that comes first shows MISSING; what it shows later is what it waits
+# for later.
+forge '[{"kind":"insert","table":"loan","id":[1,777],"values":{"lent_at":1}}]'
+void=$(quarantine | field 'd["operations"][1]["n"]')
+same "$(quarantine show "$void" | field 'd["code"]')" MISSING "a void of nothing"
+quarantine retry "$void" --actor 0-1 --reason 核实 >"$T/retry" 2>&1 || :
+same "$(quarantine show "$void" | field 'd["code"]')" AUTHORITY \
+    "its record came, and it takes a higher level"
+gengbu-audit "$ledger" >/dev/null
