@@ -45,6 +45,7 @@ DEVICE := $(call objects,device/*.c,$(wildcard device/main*.c))
 HUB := $(call objects,hub/*.c,$(wildcard hub/main*.c))
 SUPPORT := $(call objects,tests/unit/support/*.c)
 PRELOADS := $(patsubst %.c,$(B)/%.so,$(wildcard tests/flow/*.c))
+SIM := $(call objects,tests/sim/*.c)
 UNITS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*.c))
 A := $(B)/libgengbu.a
 SO := $(B)/libgengbu.so
@@ -60,7 +61,7 @@ WRAP := $(MEMORY_CALLS:%=-Wl,--wrap=%) $(IO_CALLS:%=-Wl,--wrap=%)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all units demo check lint fmt cover install clean deps help
+.PHONY: all units demo sim check lint fmt cover install clean deps help
 
 all: $(A) $(SO) $(PROGRAMS) ## the library and the programs (the default)
 
@@ -100,6 +101,18 @@ $(UNITS): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(A)
 	$(call say,LINK)
 	$(Q)$(LINK) $(WRAP) -o $@ $(filter %.o,$^) $(A) $(TEST_LIBS)
 
+# The simulator stands in for machines: clocks, network, a journal's folder,
+# the ledger's disk.
+SIM_DEVICE := $(addprefix $(B)/device/,sync.o inbox.o outbox.o stick.o)
+SIM_WRAP := gb_ledger_init gb_ledger_open gb_schema_load gb_schema_free
+SIM_HUB := $(filter-out $(B)/hub/clock.o $(B)/hub/http.o,$(HUB))
+$(B)/tests/sim/sim: $(SIM) $(SIM_DEVICE) $(SIM_HUB) $(A)
+	$(call say,LINK)
+	$(Q)$(LINK) $(SIM_WRAP:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
+
+sim: $(B)/tests/sim/sim ## random worlds: SEED=1 COUNT=20000, says where to go on
+	@$< $(or $(SEED),1) $(or $(COUNT),20000)
+
 demo: all ## real records through the programs, into the folder demo
 	@tools/demo $(B) demo
 
@@ -112,7 +125,7 @@ $(PRELOADS): $(B)/%.so: %.c Makefile | deps
 
 check lint: export CC := $(CC)
 check lint: export STRICT := $(STRICT)
-check: all units $(PRELOADS) ## build, every test, the lint; SAN= as well
+check: all units $(PRELOADS) $(B)/tests/sim/sim ## build, every test, the lint; SAN= as well
 	@tools/check $(CURDIR)/$(B)
 
 lint: deps ## how the code reads: tools/lint --list names the rules
@@ -155,5 +168,5 @@ help: ## this list
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | \
 	    awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
 
--include $(patsubst %.o,%.d,$(ENGINE) $(DEVICE) $(HUB) $(SUPPORT)) \
+-include $(patsubst %.o,%.d,$(ENGINE) $(DEVICE) $(HUB) $(SUPPORT) $(SIM)) \
     $(UNITS:%=%.d) $(wildcard $(B)/device/main*.d $(B)/hub/main*.d)

@@ -73,7 +73,9 @@ issue_stamp(struct gb_journal *j)
     return j->c.clock;
 }
 
-/* The row of this boot, with its first operation. */
+/* The row of this boot, with its first operation.  Where the clock fell, the
+ * boot before may stand at the same stamp (journal_apply.c): it has no
+ * operation left to seal, and goes. */
 static enum gb_err
 note_boot(struct gb_journal *j, const struct gb_now *now, int64_t stamp,
           struct gb_fail *fail)

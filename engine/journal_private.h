@@ -60,7 +60,7 @@
     X(ADD_TIME, "INSERT INTO _time(stamp, ms) VALUES(?,?)")                    \
     X(ADD_TXN, "REPLACE INTO _txn(first, last) VALUES(?,?)")                   \
     X(ADD_BOOT,                                                                \
-      "INSERT INTO _boot(first, id, wall, mono, shift) VALUES(?,?,?,?,0)")     \
+      "REPLACE INTO _boot(first, id, wall, mono, shift) VALUES(?,?,?,?,0)")    \
     X(SHIFT_BOOT,                                                              \
       "UPDATE _boot SET shift = ? WHERE first = (SELECT max(first) FROM "      \
       "_boot)")                                                                \

@@ -222,6 +222,8 @@ gb_ledger_consolidate(struct gb_ledger *l, size_t packs_max,
     gb_assert(l->write);
     if (l->prepared)
         return gb_fail_set(fail, GB_E_STATE, "a batch is not published yet");
+    if (l->store)
+        return GB_OK;
     enum gb_err err = gb_packs_list(&packs, l, fail);
     if (err)
         return err;

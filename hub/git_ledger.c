@@ -345,6 +345,28 @@ gb_ledger_open(struct gb_ledger **out, const char *path,
     return GB_OK;
 }
 
+enum gb_err
+gb_ledger_open_memory(struct gb_ledger **out, struct gb_ledger_store *store,
+                      struct gb_fail *fail)
+{
+    *out = NULL;
+    enum gb_err err = library(fail);
+    if (err)
+        return err;
+    struct gb_ledger *l = calloc(1, sizeof *l);
+    if (!l)
+        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+    l->write = true;
+    l->store = store;
+    err = gb_store_open(l, fail);
+    if (err) {
+        gb_ledger_close(l);
+        return err;
+    }
+    *out = l; /* transferred */
+    return GB_OK;
+}
+
 void
 gb_ledger_close(struct gb_ledger *l)
 {
@@ -361,6 +383,10 @@ gb_ledger_close(struct gb_ledger *l)
 enum gb_err
 gb_git_tip(struct gb_ledger *l, git_oid *out, struct gb_fail *fail)
 {
+    if (l->store) {
+        *out = *gb_store_tip(l->store);
+        return GB_OK;
+    }
     memset(out, 0, sizeof *out);
     int rc = git_reference_name_to_id(out, l->repo, GB_LEDGER_REF);
     if (rc == 0)

@@ -9,6 +9,7 @@
  *   git_read.c    files, the log         git_splice.c       writing one
  *   git_diff.c    what a commit changed  git_fold.c         versions of folders
  *   git_sha1.c    a checksum             git_verify.c       for the auditor
+ *   git_memory.c  without a disk
  *
  * libgit2 keeps objects, packs and refs; the bytes of folders and commits are
  * written and read here, strictly and in the one form that they have.
@@ -33,7 +34,8 @@ struct gb_ledger {
     char packs[GB_FILE_PATH_MAX];   /* its objects/pack/ */
     git_repository *repo;
     git_odb *odb;
-    git_odb_backend *memory; /* of the odb: a batch's objects; or NULL */
+    git_odb_backend *memory;       /* of the odb: a batch's objects; or NULL */
+    struct gb_ledger_store *store; /* all is in memory, and above is empty */
     bool write;
     bool prepared;               /* the next three are set */
     git_oid next, parent;        /* parent: zeros at the root */
@@ -211,6 +213,12 @@ enum gb_err gb_fold(struct gb_packed *objects, size_t count,
 
 /* Remove what a crash can leave behind. */
 enum gb_err gb_git_recover(const struct gb_ledger *l, struct gb_fail *fail);
+
+/* ------------------------------------------------------ git_memory.c -- */
+
+/* The object database of l->store; objects stay where they are made. */
+enum gb_err gb_store_open(struct gb_ledger *l, struct gb_fail *fail);
+git_oid *gb_store_tip(struct gb_ledger_store *s);
 
 /* -------------------------------------------------------- git_sha1.c -- */
 

@@ -250,6 +250,21 @@ verify(struct batch *b, struct gb_fail *fail)
     return err;
 }
 
+/* The new objects out of memory and onto the disk, if there is one. */
+static enum gb_err
+store(struct batch *b, struct gb_fail *fail)
+{
+    struct gb_ledger *l = b->l;
+    if (l->store)
+        return GB_OK;
+    enum gb_err err = pack(b, fail);
+    if (!err)
+        err = verify(b, fail);
+    if (err && l->pack[0])
+        gb_pack_remove(l, l->pack);
+    return err;
+}
+
 /* ------------------------------------------------------------- batch -- */
 
 static int
@@ -359,12 +374,9 @@ gb_ledger_prepare(struct gb_ledger *l, const struct gb_ledger_batch *in,
     if (!err)
         err = commit(&b, in, &tree, &l->next, fail);
     if (!err)
-        err = pack(&b, fail);
-    if (!err)
-        err = verify(&b, fail);
-    if (err && l->pack[0])
-        gb_pack_remove(l, l->pack);
-    git_mempack_reset(l->memory);
+        err = store(&b, fail);
+    if (!l->store)
+        git_mempack_reset(l->memory);
     free(b.files);
     free(b.made);
     l->prepared = !err;
@@ -379,6 +391,11 @@ gb_ledger_publish(struct gb_ledger *l, struct gb_fail *fail)
     git_reference *ref = NULL;
     if (!l->prepared)
         return gb_fail_set(fail, GB_E_STATE, "no batch is prepared");
+    if (l->store) {
+        *gb_store_tip(l->store) = l->next;
+        l->prepared = false;
+        return GB_OK;
+    }
     int rc = git_reference_create_matching(&ref, l->repo, GB_LEDGER_REF,
                                            &l->next, 1, &l->parent, "batch");
     git_reference_free(ref);
@@ -397,6 +414,8 @@ gb_ledger_discard(struct gb_ledger *l)
     if (!l->prepared)
         return;
     l->prepared = false;
+    if (l->store)
+        return;
     /* Publishing may have failed behind its commit point. */
     if (gb_git_tip(l, &tip, NULL) != GB_OK || git_oid_equal(&tip, &l->next))
         return;

@@ -69,6 +69,20 @@ enum gb_err gb_ledger_open(struct gb_ledger **out, const char *path,
                            enum gb_ledger_mode mode, struct gb_fail *fail);
 void gb_ledger_close(struct gb_ledger *l); /* discards; NULL is harmless */
 
+/*
+ * A ledger without a disk, for simulations: a store holds what a repository
+ * would, and is opened for writing as often as wanted, one at a time.  What is
+ * published stays in it, as it would on a disk.  `from`: begin as this store
+ * stands, which does not change and lives longer; or NULL.  NULL when there is
+ * no memory.  Packs are none, and gb_ledger_verify_packs() cannot be used.
+ */
+struct gb_ledger_store; /* opaque */
+struct gb_ledger_store *gb_ledger_store_new(const struct gb_ledger_store *from);
+void gb_ledger_store_free(struct gb_ledger_store *s); /* NULL is harmless */
+enum gb_err gb_ledger_open_memory(struct gb_ledger **out,
+                                  struct gb_ledger_store *store,
+                                  struct gb_fail *fail);
+
 /* ------------------------------------------------------------ writing -- */
 
 struct gb_ledger_file {

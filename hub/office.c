@@ -4,10 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine/keyfile.h"
+#include "hub/clock.h"
 #include "hub/office_private.h"
 #include "hub/replay.h"
 
@@ -21,36 +21,19 @@ gb_office_path(const struct gb_office *o, const char *name,
     snprintf(out, GB_FILE_PATH_MAX, "%.3000s/%s", o->path, name);
 }
 
-/* A clock of the system in milliseconds. */
+/* The wall clock against the monotonic one. */
 static int64_t
-clock_ms(clockid_t which)
+wall_less_mono(const struct gb_hub_now *now)
 {
-    struct timespec t;
-    clock_gettime(which, &t);
-    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
-/* The wall clock; tests set it with GENGBU_CLOCK_MS and it goes on from
- * there. */
-static int64_t
-wall_ms(void)
-{
-    static int64_t shift;
-    static bool asked;
-    if (!asked) {
-        const char *set = getenv("GENGBU_CLOCK_MS");
-        if (set && *set)
-            shift = strtoll(set, NULL, 10) - clock_ms(CLOCK_REALTIME);
-        asked = true;
-    }
-    return clock_ms(CLOCK_REALTIME) + shift;
+    return now->wall_ms - now->mono_ms;
 }
 
 enum gb_err
 gb_office_now(struct gb_office *o, int64_t *ms, struct gb_fail *fail)
 {
-    int64_t now = wall_ms(), last;
-    int64_t drift = now - clock_ms(CLOCK_BOOTTIME) - o->wall_less_mono;
+    struct gb_hub_now clock = gb_hub_clock_now();
+    int64_t now = clock.wall_ms, last;
+    int64_t drift = wall_less_mono(&clock) - o->wall_less_mono;
     enum gb_err e =
         gb_state_received(o->state, gb_state_size(o->state), &last, fail);
     if (e)
@@ -272,7 +255,8 @@ gb_office_new(const char *path, const char *program)
     snprintf(o->path, sizeof o->path, "%s", path);
     o->program = program;
     o->lock.fd = -1;
-    o->wall_less_mono = wall_ms() - clock_ms(CLOCK_BOOTTIME);
+    struct gb_hub_now clock = gb_hub_clock_now();
+    o->wall_less_mono = wall_less_mono(&clock);
     return o;
 }
 

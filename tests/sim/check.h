@@ -1,0 +1,13 @@
+/* check.h - what check.c and check_ends.c share. */
+#ifndef SIM_CHECK_H
+#define SIM_CHECK_H
+
+#include "oracle.h"
+
+/* Every operation that was written has exactly one end, and nothing waits
+ * that could go on. */
+void check_ends(struct oracle *o);
+/* The ledger has gone on without this journal, under its number. */
+bool check_is_copy(const struct oracle *o, const struct handheld *h);
+
+#endif

@@ -1,0 +1,104 @@
+/*
+ * scenario.c - what once broke a promise, told again step by step, so that it
+ * is met whatever the seeds of today lead to; see sim.h.
+ */
+#include "sim.h"
+
+#define YEAR (8766 * SIM_HOUR)
+
+/* The machine starts anew, its wall clock so much off. */
+static void
+start_anew(struct handheld *h, int64_t offset_ms)
+{
+    sim_handheld_close(h);
+    h->boot[0]++;
+    h->started_ms = h->w->time_ms;
+    h->offset_ms = offset_ms;
+}
+
+static int64_t
+insert(struct handheld *h, const char *column, int64_t v)
+{
+    h->w->time_ms += 1000;
+    return sim_write_this(h, sim_write_of(h, GB_INSERT, 0, column, v));
+}
+
+static void
+set(struct handheld *h, int64_t id, const char *column, int64_t v)
+{
+    h->w->time_ms += 1000;
+    sim_write_this(h, sim_write_of(h, GB_SET, id, column, v));
+}
+
+/*
+ * A clock that was a year ahead falls back once its work is accepted.  The
+ * open tail began behind the last sealed stamp, which lay in that year, so
+ * what was written afterwards was never sealed.
+ */
+static void
+fallen_clock(struct world *w)
+{
+    struct handheld *h = w->h;
+    start_anew(h, YEAR);
+    int64_t id = insert(h, "la", 1);
+    sim_sync(h);
+    start_anew(h, 0);
+    set(h, id, "la", 2);
+    sim_sync(h);
+    set(h, id, "la", 3);
+}
+
+/* The same while sets of the year ahead still wait for their receipt, and with
+ * the clock falling further. */
+static void
+fallen_twice(struct world *w)
+{
+    struct handheld *h = w->h, *other = w->h + 1;
+    start_anew(h, YEAR);
+    int64_t id = insert(h, "la", 1);
+    sim_sync(h);
+    sim_sync(other);
+    set(other, id, "la", 5);
+    start_anew(h, -YEAR);
+    set(h, id, "la", 2);
+    sim_stick_out(h);
+    set(h, id, "mx", 4);
+    sim_sync(other);
+    sim_sync(h);
+    start_anew(h, 0);
+    set(h, id, "la", 3);
+    sim_sync(h);
+}
+
+/* The record that loses its slot was just sent by the handheld itself, so the
+ * delta left it out, and the verdict with it. */
+static void
+own_claim(struct world *w)
+{
+    insert(w->h + 1, "slot", 1);
+    sim_sync(w->h + 1);
+    insert(w->h, "slot", 1);
+    sim_sync(w->h);
+}
+
+static const struct {
+    const char *name;
+    void (*run)(struct world *w);
+} scenarios[] = {{"a clock that fell", fallen_clock},
+                 {"a clock that fell twice", fallen_twice},
+                 {"a claim of one's own", own_claim}};
+
+void
+sim_scenarios(struct world *w)
+{
+    for (size_t i = 0; i < sizeof scenarios / sizeof *scenarios; i++) {
+        sim_world_make(w, i + 1, 2);
+        w->calm = true;
+        w->scenario = scenarios[i].name;
+        sim_tell(w, "scenario: %s", w->scenario);
+        scenarios[i].run(w);
+        sim_finish(w);
+        sim_check(w);
+        sim_world_free(w);
+    }
+}

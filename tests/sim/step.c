@@ -1,0 +1,262 @@
+/* step.c - what happens next in a world, by chance; see sim.h */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "sim.h"
+
+/* --------------------------------------------------------------- trouble -- */
+
+/* Somebody, or an empty battery, sets a clock; or the machine starts anew. */
+static void
+clocks(struct handheld *h)
+{
+    struct world *w = h->w;
+    static const int64_t shifts[] = {
+        SIM_HOUR,          -SIM_HOUR,         150000,
+        -150000,           24 * SIM_HOUR,     110000,
+        175200 * SIM_HOUR, -175200 * SIM_HOUR};
+    int what = sim_below(&w->chance, 100);
+    if (what < 40)
+        h->offset_ms += shifts[sim_below(&w->chance, 8)];
+    else if (what < 60)
+        h->offset_ms = 0;
+    if (what < 30)
+        return;
+    sim_handheld_close(h);
+    h->boot[0]++;
+    h->started_ms = w->time_ms;
+    if (what >= 80) /* 1970 */
+        h->offset_ms = -w->time_ms + sim_below(&w->chance, 100000);
+    sim_tell(w, "device %d starts anew, its clock %lld s off", h->number,
+             (long long)(h->offset_ms / 1000));
+}
+
+/* A clock that is set to and fro while somebody writes. */
+static void
+strobe(struct handheld *h)
+{
+    struct world *w = h->w;
+    int64_t was = h->offset_ms;
+    for (int i = 0; i < 3; i++) {
+        h->offset_ms = was + (sim_below(&w->chance, 3) - 1) * 9 * SIM_HOUR;
+        sim_write_step(h);
+        w->time_ms += sim_below(&w->chance, 3000);
+    }
+    h->offset_ms = was;
+}
+
+/* One of the machines goes down at one of its next writes, in the middle of
+ * whatever it does then. */
+static void
+kill_one(struct handheld *h)
+{
+    struct world *w = h->w;
+    int n = 1 + sim_below(&w->chance, 40);
+    if (sim_chance(&w->chance, 50)) {
+        sim_disk_kill_at(w->hub_disk, n);
+        sim_sync(h);
+        sim_disk_calm(w->hub_disk);
+        return;
+    }
+    sim_disk_kill_at(h->disk, n);
+    if (sim_chance(&w->chance, 50))
+        sim_write_step(h);
+    else
+        sim_sync(h);
+    sim_disk_calm(h->disk);
+}
+
+/* The same with a disk that is full, until somebody makes room. */
+static void
+fill_one(struct handheld *h)
+{
+    struct world *w = h->w;
+    struct sim_disk *d = sim_chance(&w->chance, 50) ? w->hub_disk : h->disk;
+    sim_tell(w, "the disk of %s is about to be full",
+             d == h->disk ? "a handheld" : "the hub");
+    sim_disk_full_at(d, 1 + sim_below(&w->chance, 20));
+    sim_write_step(h);
+    sim_sync(h);
+    if (d == w->hub_disk)
+        sim_people(w);
+    sim_disk_calm(d);
+    sim_tell(w, "there is room again");
+}
+
+/* The hub's clock is wrong: it takes nothing in, and says so. */
+static void
+hub_clock(struct handheld *h)
+{
+    struct world *w = h->w;
+    /* a full disk may have left hub.db behind the ledger */
+    SIM_MUST(w, gb_office_lock(w->office, &why));
+    gb_office_unlock(w->office);
+    uint64_t before = gb_state_size(w->office->state);
+    w->hub_offset_ms = sim_chance(&w->chance, 50) ? 2 * SIM_HOUR : -SIM_HOUR;
+    sim_tell(w, "the hub's clock jumps by %lld s",
+             (long long)(w->hub_offset_ms / 1000));
+    sim_sync(h);
+    if (gb_state_size(w->office->state) != before)
+        sim_broken(w, "a hub whose clock had jumped took work in");
+    w->hub_offset_ms = 0;
+}
+
+/* --------------------------------------------------------------- backups -- */
+
+/* The journal's file is put away. */
+static void
+back_up(struct handheld *h)
+{
+    struct world *w = h->w;
+    if (w->nbackups == 8)
+        return;
+    struct sim_backup *b = &w->backups[w->nbackups++];
+    char name[64];
+    sim_handheld_close(h);
+    snprintf(name, sizeof name, "backup-%d", w->nbackups);
+    *b = (struct sim_backup){
+        .disk = sim_disk_new(name),
+        .device = h->number,
+        .nwrites = h->nwrites,
+        .nsealed = h->nsealed,
+        .seq = h->seq,
+        .writes = calloc((size_t)h->nwrites + 1, sizeof *b->writes)};
+    if (!b->writes)
+        abort();
+    if (h->nwrites)
+        memcpy(b->writes, h->writes, (size_t)h->nwrites * sizeof *b->writes);
+    sim_disk_copy(b->disk, h->disk);
+    sim_tell(w, "a backup of device %d", h->number);
+}
+
+/* A journal's old file is put back: what was made since is gone, unless it
+ * was delivered. */
+static void
+put_back(struct world *w)
+{
+    if (!w->nbackups)
+        return;
+    const struct sim_backup *b =
+        &w->backups[sim_below(&w->chance, w->nbackups)];
+    struct handheld *h = &w->h[b->device - 1];
+    sim_handheld_close(h);
+    sim_disk_copy(h->disk, b->disk);
+    sim_handheld_take(h, b);
+    h->boot[0] += 17; /* another start than any that the old file saw */
+    h->started_ms = w->time_ms;
+    sim_tell(w, "device %d gets an old journal back, of set %u", h->number,
+             h->seq);
+}
+
+/* ----------------------------------------------------------------- steps -- */
+
+static void
+rebuild(struct handheld *h)
+{
+    sim_tell(h->w, "rebuild");
+    sim_hub_rebuild(h->w);
+}
+
+static void
+restart_hub(struct handheld *h)
+{
+    sim_hub_restart(h->w);
+}
+
+static void
+sign_in(struct handheld *h)
+{
+    struct gb_fail ignored = {0};
+    sim_handheld_open(h);
+    gb_journal_sign_in(h->folder.journal, 1 + sim_below(&h->w->chance, 2), true,
+                       &ignored);
+}
+
+static void
+stick_in(struct handheld *h)
+{
+    sim_stick_in(h->w);
+}
+
+static void
+people(struct handheld *h)
+{
+    sim_people(h->w);
+}
+
+static void
+forge(struct handheld *h)
+{
+    sim_forge(h->w);
+}
+
+static void
+old_journal(struct handheld *h)
+{
+    if (h->w->nbackups && sim_chance(&h->w->chance, 40))
+        put_back(h->w);
+    else
+        back_up(h);
+}
+
+static const struct {
+    int weight;
+    void (*take)(struct handheld *h);
+} steps[] = {
+    {420, sim_write_step}, {200, sim_sync},  {60, sim_stick_out},
+    {60, stick_in},        {40, clocks},     {10, strobe},
+    {80, people},          {35, forge},      {30, kill_one},
+    {12, fill_one},        {5, hub_clock},   {20, old_journal},
+    {6, rebuild},          {6, restart_hub}, {16, sign_in},
+};
+
+void
+sim_step(struct world *w)
+{
+    static const int64_t passes[] = {1, 1000, 60000, SIM_HOUR, 9 * SIM_HOUR};
+    int at = sim_below(&w->chance, 1000), i = 0;
+    w->step++;
+    w->time_ms += passes[sim_below(&w->chance, 5)];
+    while ((at -= steps[i].weight) >= 0)
+        i++;
+    steps[i].take(&w->h[sim_below(&w->chance, w->n)]);
+}
+
+/* ---------------------------------------------------------------- resting --
+ */
+
+/* Everything that the handheld made is at the hub, and it has all of the
+ * hub's; a copy never will. */
+static bool
+rests(struct handheld *h)
+{
+    struct gb_journal_info i;
+    SIM_MUST(h->w, gb_journal_info(h->folder.journal, &i, &why));
+    return i.copy ||
+           (!i.unsent && i.merged.size == gb_state_size(h->w->office->state));
+}
+
+void
+sim_finish(struct world *w)
+{
+    bool all = false;
+    w->calm = true;
+    w->step++;
+    while (w->nparcels && sim_chance(&w->chance, 80))
+        sim_stick_in(w);
+    sim_tell(w, "everyone syncs");
+    for (int round = 0; round < 12 && !all; round++) {
+        all = true;
+        for (int i = 0; i < w->n; i++) {
+            w->time_ms += 1000;
+            sim_sync(&w->h[i]);
+            all = all && rests(&w->h[i]);
+        }
+        /* the last ones' work goes to the first ones in the next round */
+        for (int i = 0; i < w->n; i++)
+            all = all && rests(&w->h[i]);
+    }
+    if (!all)
+        sim_broken(w, "no rest: after 12 rounds something still moves");
+}

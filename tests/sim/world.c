@@ -1,0 +1,369 @@
+/*
+ * world.c - worlds are copies of one that was made once: a hub with its staff
+ * and tickets for all devices, and a journal that each ticket made.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "device/inbox.h"
+#include "engine/delta.h"
+#include "engine/tlv.h"
+#include "hub/clock.h"
+#include "hub/ledger.h"
+#include "sim.h"
+
+#define MADE_MS ((int64_t)1700000000000) /* when the first world was made */
+
+/* Device numbers: handhelds from 1 on, then the forgers. */
+struct first {
+    struct sim_disk *hub, *journals[SIM_DEVICES_MAX];
+    struct gb_ledger_store *store;
+    struct gb_folder_keys keys[SIM_DEVICES_MAX];
+    struct forger forgers[SIM_FORGERS];
+    uint8_t secrets[SIM_DEVICES_MAX][32];
+    bool made;
+};
+
+struct world *sim_world;
+static struct first first;
+static int largest = 8;
+
+void
+sim_world_largest(int n)
+{
+    largest = n;
+}
+
+/* -------------------------------------------------------- the platform -- */
+
+struct gb_hub_now
+gb_hub_clock_now(void)
+{
+    const struct world *w = sim_world;
+    return (struct gb_hub_now){w->time_ms + w->hub_offset_ms,
+                               w->time_ms - w->hub_started_ms};
+}
+
+/* The linker puts these in place of the hub's ledger on a disk. */
+enum gb_err __wrap_gb_ledger_init(const char *path, struct gb_fail *fail);
+enum gb_err __wrap_gb_ledger_open(struct gb_ledger **out, const char *path,
+                                  enum gb_ledger_mode mode,
+                                  struct gb_fail *fail);
+
+enum gb_err
+__wrap_gb_ledger_init(const char *path, struct gb_fail *fail)
+{
+    (void)path;
+    sim_world->store = gb_ledger_store_new(NULL);
+    return sim_world->store ? GB_OK
+                            : gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+}
+
+enum gb_err
+__wrap_gb_ledger_open(struct gb_ledger **out, const char *path,
+                      enum gb_ledger_mode mode, struct gb_fail *fail)
+{
+    (void)path;
+    (void)mode;
+    return gb_ledger_open_memory(out, sim_world->store, fail);
+}
+
+/*
+ * Reading a schema is a pure function, a fifth of a world's time, and there
+ * are three of them: each is read once and kept.
+ */
+enum gb_err __real_gb_schema_load(struct gb_span text, uint32_t version,
+                                  struct gb_schema **out, struct gb_fail *fail);
+enum gb_err __wrap_gb_schema_load(struct gb_span text, uint32_t version,
+                                  struct gb_schema **out, struct gb_fail *fail);
+void __real_gb_schema_free(struct gb_schema *s);
+void __wrap_gb_schema_free(struct gb_schema *s);
+
+static struct gb_schema *schemas[3];
+
+enum gb_err
+__wrap_gb_schema_load(struct gb_span text, uint32_t version,
+                      struct gb_schema **out, struct gb_fail *fail)
+{
+    struct gb_schema **kept =
+        version >= 1 && version <= 3 ? &schemas[version - 1] : NULL;
+    if (kept && *kept && gb_span_equal((*kept)->text, text)) {
+        *out = *kept;
+        return GB_OK;
+    }
+    enum gb_err e = __real_gb_schema_load(text, version, out, fail);
+    if (!e && kept && !*kept)
+        *kept = *out;
+    return e;
+}
+
+void
+__wrap_gb_schema_free(struct gb_schema *s)
+{
+    for (int i = 0; i < 3; i++)
+        if (s && s == schemas[i])
+            return;
+    __real_gb_schema_free(s);
+}
+
+/* ------------------------------------------------------------- telling -- */
+
+void
+sim_tell(const struct world *w, const char *format, ...)
+{
+    va_list args;
+    if (!w->tell)
+        return;
+    printf("%4d  ", w->step);
+    va_start(args, format);
+    vprintf(format, args);
+    va_end(args);
+    putchar('\n');
+    fflush(stdout); /* what was told before a crash is what matters */
+}
+
+void
+sim_broken(const struct world *w, const char *format, ...)
+{
+    va_list args;
+    char text[2000];
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (w->scenario)
+        printf("scenario \"%s\": %s\n", w->scenario, text);
+    else
+        printf("seed %llu, step %d: %s\n", (unsigned long long)w->seed, w->step,
+               text);
+    exit(1); /* main.c says at the end how it is played again */
+}
+
+void *
+sim_grow(void *array, int n, int *room, size_t size)
+{
+    if (n < *room)
+        return array;
+    *room = *room ? 2 * *room : 32;
+    array = realloc(array, (size_t)*room * size);
+    if (!array)
+        abort();
+    return array;
+}
+
+int64_t
+sim_count(sqlite3 *db, const char *sql)
+{
+    int64_t v;
+    bool found;
+    SIM_MUST(sim_world, gb_db_int(db, sql, &v, &found, &why));
+    return v;
+}
+
+/* -------------------------------------------------------- the first one -- */
+
+static int
+level_of(int number)
+{
+    return number % 2 ? 2 : 1;
+}
+
+/* One device's operation, its payload in `b`. */
+static void
+put_device(struct gb_buf *b, int number, const uint8_t secret[32])
+{
+    struct gb_sha256 sha = gb_sha256(GB_SPAN(secret, 32));
+    gb_buf_init(b, 4096);
+    gb_tlv_number(b, GB_DEVICE_NUMBER, (uint64_t)number);
+    gb_tlv_put(b, GB_DEVICE_NAME, gb_span_text("handheld"));
+    gb_tlv_number(b, GB_DEVICE_LEVEL, (uint64_t)level_of(number));
+    gb_tlv_put(b, GB_DEVICE_ATTRIBUTE,
+               gb_span_text(number % 3 ? "area=A" : "area=B"));
+    gb_tlv_put(b, GB_DEVICE_TICKET, GB_SPAN(sha.bytes, 32));
+}
+
+/* A second steward, of level 1, and everybody's tickets. */
+static void
+make_people(struct world *w)
+{
+    int n = largest + SIM_FORGERS;
+    struct gb_written values[2] = {
+        {.column = 0, .value = gb_value_text(gb_span_text("second"))},
+        {.column = 1, .value = gb_value_int(1)}};
+    struct gb_op staff = {.kind = GB_INSERT, .values = values, .nvalues = 2};
+    struct gb_op *ops = calloc((size_t)n, sizeof *ops);
+    struct gb_buf *payloads = calloc((size_t)n, sizeof *payloads);
+    if (!ops || !payloads)
+        abort();
+    SIM_MUST(w, gb_office_new_id(w->office, &staff.id, &why));
+    SIM_MUST(w, gb_office_own(w->office, &staff, 1, 0, &why));
+    for (int i = 0; i < n; i++) {
+        uint8_t *secret =
+            i < largest ? first.secrets[i] : first.forgers[i - largest].secret;
+        gb_random(secret, 32);
+        put_device(&payloads[i], i + 1, secret);
+        ops[i] = (struct gb_op){.kind = GB_DEVICE,
+                                .text = gb_buf_view(&payloads[i])};
+    }
+    SIM_MUST(w, gb_office_own(w->office, ops, n, 1, &why));
+    for (int i = 0; i < n; i++)
+        gb_buf_release(&payloads[i]);
+    free(payloads);
+    free(ops);
+}
+
+struct taking {
+    struct handheld *h;
+    bool complete;
+};
+
+/* One part of the ticket's delta. */
+static enum gb_err
+take_part(void *context, struct gb_span container, struct gb_fail *fail)
+{
+    struct taking *t = context;
+    return gb_inbox_part(t->h->folder.journal,
+                         gb_state_site(t->h->w->office->state), container,
+                         &t->complete, fail);
+}
+
+/* The journal that a ticket makes; who works with it is signed in. */
+static void
+make_journal(struct world *w, int number)
+{
+    char path[160];
+    struct handheld h = {.w = w, .number = number};
+    struct taking t = {&h, false};
+    struct gb_applied counts;
+    struct gb_delta_ask ask = {.device = number, .clock_ms = w->time_ms};
+    struct gb_enrolment en = {.site = *gb_state_site(w->office->state),
+                              .device = number,
+                              .level = level_of(number)};
+    int i = number - 1;
+    memcpy(en.secret, first.secrets[i], sizeof en.secret);
+    snprintf(path, sizeof path, "%s/first-%d", sim_folder(), number);
+    first.journals[i] = sim_disk_new(path);
+    gb_sign_key_generate(&first.keys[i].sign);
+    gb_sign_key_generate(&first.keys[i].receive);
+    strcat(path, "/journal.db");
+    SIM_MUST(w, gb_journal_create(path, &en, &why));
+    SIM_MUST(w, gb_journal_open(path, sim_handheld_now, &h, &h.folder.journal,
+                                &why));
+    SIM_MUST(w, gb_delta_make(w->office->state, &ask, &w->office->keys.hub,
+                              take_part, &t, &why));
+    SIM_MUST(w, gb_journal_delta_apply(h.folder.journal, &first.keys[i].sign,
+                                       &counts, &why));
+    SIM_MUST(w, gb_journal_sign_in(h.folder.journal, number % 4 < 2 ? 1 : 2,
+                                   true, &why));
+    gb_journal_close(h.folder.journal);
+}
+
+static void
+make_first(void)
+{
+    struct world w = {.time_ms = MADE_MS, .hub_started_ms = MADE_MS};
+    struct gb_schema_file file = {"w.sql", gb_span_text(sim_schema_texts[0])};
+    struct gb_buf pack;
+    struct world *before = sim_world;
+    sim_world = &w;
+    first.hub = sim_disk_new(sim_hub_folder());
+    gb_buf_init(&pack, GB_SCHEMA_MAX);
+    SIM_MUST(&w, gb_schema_pack(&file, 1, &pack, &why));
+    struct gb_office_plan plan = {"world", "first", "UTC", gb_buf_view(&pack)};
+    SIM_MUST(&w, gb_office_init(sim_hub_folder(), &plan, &why));
+    SIM_MUST(&w, gb_office_open(sim_hub_folder(), "sim", &w.office, &why));
+    gb_buf_release(&pack);
+    for (int i = 0; i < SIM_FORGERS; i++) {
+        struct forger *f = &first.forgers[i];
+        f->number = largest + 1 + i;
+        gb_sign_key_generate(&f->sign);
+        gb_sign_key_generate(&f->receive);
+    }
+    make_people(&w);
+    for (int i = 1; i <= largest; i++)
+        make_journal(&w, i);
+    gb_office_close(w.office);
+    first.store = w.store;
+    /* worlds have the hub at the same path: only copies of this one */
+    struct sim_disk *kept = sim_disk_new("first-hub");
+    sim_disk_copy(kept, first.hub);
+    sim_disk_free(first.hub);
+    first.hub = kept;
+    first.made = true;
+    sim_world = before;
+}
+
+/* --------------------------------------------------------------- worlds -- */
+
+static void
+make_handheld(struct world *w, int number)
+{
+    char path[160];
+    struct handheld *h = &w->h[number - 1];
+    *h = (struct handheld){.w = w,
+                           .number = number,
+                           .keys = first.keys[number - 1],
+                           .started_ms = w->time_ms,
+                           .folder = {.lock = {.fd = -1}, .sync = {.fd = -1}}};
+    snprintf(path, sizeof path, "%s/%d", sim_folder(), number);
+    h->disk = sim_disk_new(path);
+    sim_disk_copy(h->disk, first.journals[number - 1]);
+    for (int i = 0; i < 16; i++)
+        h->boot[i] = (uint8_t)sim_next(&w->chance);
+}
+
+void
+sim_world_make(struct world *w, uint64_t seed, int n)
+{
+    sim_disk_start(&w->chance);
+    if (!first.made)
+        make_first();
+    *w = (struct world){.seed = seed,
+                        .chance = {seed},
+                        .time_ms = MADE_MS + SIM_HOUR,
+                        .tell = w->tell,
+                        .versions = 1};
+    sim_world = w;
+    /* most worlds are small: what two do to each other is the hard part */
+    w->n = n ? n
+             : 2 + (sim_chance(&w->chance, 65) ? sim_below(&w->chance, 2)
+                                               : sim_below(&w->chance, 7));
+    w->hub_disk = sim_disk_new(sim_hub_folder());
+    sim_disk_copy(w->hub_disk, first.hub);
+    w->store = gb_ledger_store_new(first.store);
+    memcpy(w->forgers, first.forgers, sizeof w->forgers);
+    w->h = calloc((size_t)w->n, sizeof *w->h);
+    if (!w->h || !w->store)
+        abort();
+    for (int i = 1; i <= w->n; i++)
+        make_handheld(w, i);
+    w->net = (struct sim_net){-1, -1, false, false};
+    sim_hub_start(w);
+}
+
+void
+sim_world_free(struct world *w)
+{
+    for (int i = 0; i < w->n; i++) {
+        sim_handheld_close(&w->h[i]);
+        sim_disk_free(w->h[i].disk);
+        free(w->h[i].writes);
+    }
+    sim_hub_stop(w);
+    sim_disk_free(w->hub_disk);
+    gb_ledger_store_free(w->store);
+    for (int i = 0; i < w->nsealed; i++)
+        free(w->sealed[i].writes);
+    for (int i = 0; i < w->nparcels; i++)
+        gb_buf_release(&w->parcels[i].bytes);
+    for (int i = 0; i < w->nbackups; i++) {
+        sim_disk_free(w->backups[i].disk);
+        free(w->backups[i].writes);
+    }
+    free(w->h);
+    free(w->writes);
+    free(w->sealed);
+    free(w->records);
+    w->h = NULL;
+}
