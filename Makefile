@@ -110,7 +110,7 @@ $(B)/tests/sim/sim: $(SIM) $(SIM_DEVICE) $(SIM_HUB) $(A)
 	$(call say,LINK)
 	$(Q)$(LINK) $(SIM_WRAP:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
 
-sim: $(B)/tests/sim/sim ## random worlds: SEED=1 COUNT=20000, says where to go on
+sim: $(B)/tests/sim/sim ## random worlds: SEED=1 COUNT=20000
 	@$< $(or $(SEED),1) $(or $(COUNT),20000)
 
 demo: all ## real records through the programs, into the folder demo
@@ -125,7 +125,7 @@ $(PRELOADS): $(B)/%.so: %.c Makefile | deps
 
 check lint: export CC := $(CC)
 check lint: export STRICT := $(STRICT)
-check: all units $(PRELOADS) $(B)/tests/sim/sim ## build, every test, the lint; SAN= as well
+check: all units $(PRELOADS) $(B)/tests/sim/sim ## every test, the lint; SAN=
 	@tools/check $(CURDIR)/$(B)
 
 lint: deps ## how the code reads: tools/lint --list names the rules
