@@ -243,6 +243,8 @@ before=$(number 'SELECT count(*) FROM _set WHERE device = 0')
 told 1 <<'SETS'
 [{"kind":"insert","table":"copy","id":[1,501],"values":{"book_id":[1,500],"barcode":"rare"}}]
 [{"kind":"insert","table":"member","id":[1,502],"values":{"card_no":"502"}}]
+[{"kind":"insert","table":"book","id":[1,510],"values":{"title":"twin"}}]
+[{"kind":"insert","table":"book","id":[1,511],"values":{"title":"twin"}}]
 [{"kind":"insert","table":"book","id":[1,500],"values":{"title":"late"}}]
 SETS
 same "$(waits MISSING)" 0 "the chain is released"
@@ -309,6 +311,20 @@ done
 same "$(number 'SELECT state FROM loan WHERE id = (3 << 40) + 501')" \
     written_off "the state that was forced"
 
+# What its own device overwrote while it waited does not come up again, although
+# that write has been overwritten in its turn.
+told 3 <<'SETS'
+[{"kind":"set","table":"loan","id":[3,501],"values":{"state":"out","due_on":"2026-05-05"},"from":{"state":"returned"}}]
+[{"kind":"set","table":"loan","id":[3,501],"values":{"due_on":"2026-05-04"}}]
+SETS
+told 2 <<'SETS'
+[{"kind":"set","table":"loan","id":[3,501],"values":{"due_on":"2026-06-01"}}]
+SETS
+retry ILLEGAL >/dev/null
+agree
+same "$(number 'SELECT due_on FROM loan WHERE id = (3 << 40) + 501')" \
+    2026-06-01 "the date that was overwritten twice"
+
 # What was written under a schema that the hub does not have yet.
 cp -r "$schemas" "$T/next"
 sed -i "s/remark TEXT/remark TEXT, fee INTEGER DEFAULT 5/
@@ -335,24 +351,59 @@ SETS
 told 1 --next "$T/next" <<'SETS'
 [{"kind":"insert","table":"shelf","id":[1,601],"values":{"place":"A","book_id":[1,609]}}]
 SETS
-for n in 2 3; do
-    forge $n 1 40 --peers 1,2,3 --true-heads --next "$T/next"
-    grep -q "40 new" "$T/import.out" || fail "$(cat "$T/import.out")"
-done
-[ "$(waits SCHEMA)" -gt 50 ] || fail "only $(waits SCHEMA) wait for a schema"
+cp -r "$T/next" "$T/odd"
+echo 'CREATE TABLE odd(id INTEGER PRIMARY KEY, n INTEGER) STRICT;' \
+    >"$T/odd/50_odd.sql"
+told 1 --next "$T/odd" <<'SETS'
+[{"kind":"insert","table":"odd","id":[1,701],"values":{"n":1}}]
+SETS
+same "$(waits SCHEMA)" 5 "five wait for a schema"
+rivals 0 "two books of one title"
 gengbu-hub schema "$hub" "$T/next" >/dev/null
 agree
-[ "$(waits SCHEMA)" -lt 9 ] || fail "$(waits SCHEMA) still wait for a schema"
+same "$(waits SCHEMA)" 0 "the schema is there"
+same "$(waits MALFORMED)" 1 "one is no set of it"
+rivals 1 "two books of one title, and the schema says what that is"
 same "$(number 'SELECT fee FROM loan WHERE id = (3 << 40) + 501')" 7 \
     "what waited for the schema"
 same "$(number 'SELECT count(*) FROM loan WHERE fee = 5')" 0 \
     "a default that nobody wrote"
 
-# At random; at last with tree heads that never were.
+# At random: some under a schema to come, then all under that; at last with
+# tree heads that never were.
+cp -r "$T/next" "$T/after"
+sed -i "s/'book_id,member_id WHERE state = ''waiting''/'member_id WHERE state <> ''taken''/" \
+    "$T/after/30_loans.sql"
+echo 'CREATE TABLE wall(id INTEGER PRIMARY KEY, place TEXT) STRICT;' \
+    >"$T/after/50_walls.sql"
+for n in 2 3; do
+    forge $n 1 40 --peers 1,2,3 --true-heads --next "$T/after"
+    grep -q "40 new" "$T/import.out" || fail "$(cat "$T/import.out")"
+done
+[ "$(waits SCHEMA)" -gt 50 ] || fail "only $(waits SCHEMA) wait for a schema"
+gengbu-hub schema "$hub" "$T/after" >/dev/null
+agree
+[ "$(waits SCHEMA)" -lt 9 ] || fail "$(waits SCHEMA) still wait for a schema"
 for n in 2 3; do
     forge $n 2 40 --peers 1,2,3 --true-heads
 done
 lies=yes
+
+# Who claims to have seen what never was has seen nothing, and nobody's level.
+told 2 --beyond <<'SETS'
+[{"kind":"set","table":"book","id":[1,500],"values":{"shelf":"beyond"}}]
+SETS
+same "$(waits BASE)" 1 "a base beyond the log"
+forced=$(at BASE)
+for code in BASE AUTHORITY; do
+    same "$(number "SELECT code FROM _wait
+        WHERE pos || '.' || (idx + 1) = '$forced'")" $code "it waits"
+    gengbu-hub quarantine "$hub" retry "$forced" --actor 0-1 --reason 核实 \
+        >/dev/null 2>&1 || :
+    agree
+done
+same "$(number "SELECT count(*) FROM _wait
+    WHERE pos || '.' || (idx + 1) = '$forced'")" 0 "it was forced"
 for n in 2 3; do
     forge $n 3 60 --peers 1,2,3
 done

@@ -4,6 +4,7 @@
     forge.py LEDGER.git KEY DEVICE SEED COUNT OUT.gbx [--peers N,...]
              [--next SCHEMA] [--true-heads]
     forge.py LEDGER.git KEY DEVICE SEED FILE.json OUT.gbx [--next SCHEMA]
+             [--beyond]
 
 KEY is the private key with which DEVICE, which has sent a set before, signs.
 OUT becomes a bundle for the hub: a request and COUNT sets that go on from the
@@ -17,7 +18,8 @@ has nothing to say against the device.
 
 In place of a count a file may give the sets, a line each: a JSON list of
 operations, {"kind", "table", "id": [device, counter], "values", "from"}.  It is
-written by the next schema when that is given, and all of it is as it says.
+written by the next schema when that is given, and all of it is as it says; it
+may claim a head beyond the log.
 
 The encodings are the decoder's own; libsodium signs and seals.
 """
@@ -327,13 +329,13 @@ class Forger:
             self.bend(sections)
         return self.seal(s, rules, sections, personal, key, True)
 
-    def given(self, ops, key):
+    def given(self, ops, beyond, key):
         """A set of the operations that a file says."""
         s, rules = changeset.Set(), self.following or self.state.schema()
         size = len(self.tree.leaves)
         s.site, s.device, s.clock = self.state.site, self.device, self.now
         s.version = self.state.version + bool(self.following)
-        s.base = (self.state.epoch, size, self.tree.root(size))
+        s.base = (self.state.epoch, size + 1000 * beyond, self.tree.root(size))
         s.seq, s.prev, s.fork = self.seq + 1, self.prev, False
         s.boots = [Boot(bytes(16), self.now, 0, len(ops))]
         for index, says in enumerate(ops):
@@ -378,7 +380,8 @@ def main(args):
         sets = [(2, forger.set(key)) for _ in range(int(args.sets))]
     else:
         with open(args.sets, encoding="utf-8") as f:
-            sets = [(2, forger.given(json.loads(line), key)) for line in f]
+            sets = [(2, forger.given(json.loads(line), args.beyond, key))
+                    for line in f]
     state, size = found.state, len(found.tree.leaves)
     head = u32(state.epoch) + size.to_bytes(8, "big") + found.tree.root(size)
     asked = request(args.device, state.site, key, [
@@ -402,6 +405,7 @@ def arguments():
                    type=lambda text: [int(n) for n in text.split(",")])
     p.add_argument("--next")
     p.add_argument("--true-heads", action="store_true")
+    p.add_argument("--beyond", action="store_true")
     return p.parse_args()
 
 
