@@ -381,11 +381,15 @@ gb_capture_level(struct gb_journal *j, struct gb_fail *fail)
     gb_arena_reset(&j->arena);
     enum gb_err e = gb_tables_load(j->tables, s->actor_table, j->c.actor,
                                    &j->arena, &r, &found, fail);
-    if (e || !found || r.nvoids)
+    if (e || !found || r.pos == GB_POS_PENDING) /* not at the hub yet */
         return e;
     struct gb_value v = gb_cell_value(&r.table->columns[s->actor_level],
                                       &r.cells[s->actor_level]);
+    bool live = !r.nvoids;
+    e = gb_log_accepted(j, s->actor_table, r.id, s->actor_level, &v, &live,
+                        fail);
     int64_t level = v.type == GB_INT && v.as.i > 0 && v.as.i < 9 ? v.as.i : 0;
-    j->c.level = (int)(level < j->device_level ? level : j->device_level);
-    return GB_OK;
+    if (!e && live)
+        j->c.level = (int)(level < j->device_level ? level : j->device_level);
+    return e;
 }

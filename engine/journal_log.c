@@ -61,6 +61,29 @@ read_row(sqlite3_stmt *s, struct gb_arena *arena, struct gb_log *l,
 }
 
 enum gb_err
+gb_log_accepted(struct gb_journal *j, int table, int64_t id, int column,
+                struct gb_value *v, bool *live, struct gb_fail *fail)
+{
+    sqlite3_stmt *s;
+    bool row;
+    enum gb_err e = gb_db_preparef(
+        j->db, &s, fail,
+        "SELECT stamp, kind, tbl, id, actor, level, body FROM _log WHERE tbl = "
+        "%d AND id = %lld ORDER BY stamp DESC",
+        table, (long long)id);
+    while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
+        struct gb_log l;
+        e = read_row(s, &j->arena, &l, fail);
+        *live |= l.kind == GB_VOID;
+        for (int i = 0; i < l.nvalues && !e; i++)
+            if (l.values[i].column == column)
+                *v = l.old[i];
+    }
+    sqlite3_finalize(s);
+    return e;
+}
+
+enum gb_err
 gb_log_load(struct gb_journal *j, int64_t from, int64_t to,
             struct gb_arena *arena, struct gb_log **out, size_t *n,
             struct gb_fail *fail)

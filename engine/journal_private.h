@@ -162,7 +162,8 @@ enum gb_err gb_journal_open_set(struct gb_journal *j, uint32_t seq,
 
 /* capture.c: the SQL functions of the triggers, and the hooks. */
 enum gb_err gb_capture_register(struct gb_journal *j, struct gb_fail *fail);
-/* Lower of device and actor level, from the records as they show now. */
+/* Lower of device and actor level, as the hub's records have them at the head
+ * that is merged: changes of this device's own do not count yet. */
 enum gb_err gb_capture_level(struct gb_journal *j, struct gb_fail *fail);
 /* Why a write failed: the rule's reason, or SQLite's. */
 enum gb_err gb_capture_why(struct gb_journal *j, enum gb_err e,
@@ -211,6 +212,11 @@ struct gb_log {
 void gb_log_write(const struct gb_log *l, struct gb_buf *out);
 enum gb_err gb_log_read(struct gb_log *l, struct gb_span body,
                         struct gb_arena *arena, struct gb_fail *fail);
+/* What a column of a record shows to the hub, and whether the record is live
+ * there: without the changes that it has not accepted.  *v, *live: as shown. */
+enum gb_err gb_log_accepted(struct gb_journal *j, int table, int64_t id,
+                            int column, struct gb_value *v, bool *live,
+                            struct gb_fail *fail);
 /* All changes with stamps from..to, by rising stamp, in the arena. */
 enum gb_err gb_log_load(struct gb_journal *j, int64_t from, int64_t to,
                         struct gb_arena *arena, struct gb_log **out, size_t *n,

@@ -356,6 +356,34 @@ nobody_signed_in_writes_nothing(void **state)
     assert_non_null(strstr(fail.text, "signin"));
 }
 
+/* Authority is what the hub's records give (MERGE.md M19): what a handheld
+ * changes in them itself counts when the hub has accepted it. */
+static void
+a_level_counts_once_the_hub_has_it(void **state)
+{
+    struct fixture *f = *state;
+    struct gb_fail fail = {0};
+    enum { LEVEL = 1 };
+    struct gb_assign two = number(LEVEL, 2), none = number(LEVEL, 0);
+    struct gb_assign waived[] = {number(C_UNIT, 3), text(C_RESULT, "waived")};
+    int64_t id;
+    GOOD(gb_journal_set(f->j, STAFF, 1, &two, 1, &why));
+    GOOD(gb_journal_set(f->j, STAFF, 2, &none, 1, &why));
+    GOOD(gb_journal_void(f->j, STAFF, 2, gb_span_text("left"), &why));
+    GOOD(gb_journal_insert(f->j, STAFF, GB_SPAN(NULL, 0), &two, 1, &id, &why));
+    const struct {
+        int64_t actor;
+        enum gb_err err;
+    } rows[] = {{1, GB_E_AUTHORITY}, {id, GB_E_AUTHORITY}, {2, GB_OK}};
+    for (int i = 0; i < 3; i++) {
+        GOOD(gb_journal_sign_in(f->j, rows[i].actor, true, &why));
+        GOOD(gb_journal_reload(f->j, &why));
+        assert_int_equal(gb_journal_insert(f->j, VISIT, GB_SPAN(NULL, 0),
+                                           waived, 2, &id, &fail),
+                         rows[i].err);
+    }
+}
+
 static void
 rows_show_what_the_rules_say(void **state)
 {
@@ -639,6 +667,7 @@ main(void)
         TEST(plain_sql_is_captured_or_refused),
         TEST(a_refused_write_leaves_the_transaction_as_it_was),
         TEST(nobody_signed_in_writes_nothing),
+        TEST(a_level_counts_once_the_hub_has_it),
         TEST(rows_show_what_the_rules_say),
         TEST(a_set_holds_the_insert_as_it_was_made),
         TEST(a_wrong_clock_keeps_its_times),
