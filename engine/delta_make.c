@@ -53,12 +53,14 @@ collect_touched(struct making *m, struct gb_fail *fail)
     bool row;
     enum gb_err e = gb_db_preparef(
         gb_state_db(m->st), &s, fail,
-        "SELECT device, touched FROM _set WHERE pos > %lld ORDER BY pos",
+        "SELECT device, touched, again FROM _set WHERE pos > %lld ORDER BY pos",
         (long long)m->ask->from);
     while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
         struct gb_touch_reader r;
         struct touch t = {.own = sqlite3_column_int(s, 0) == m->ask->device};
-        t.theirs = !t.own;
+        /* what was captured again has levels of then, which only the hub
+         * knows (MERGE.md M19) */
+        t.theirs = !t.own || sqlite3_column_int(s, 2);
         gb_touch_open(&r, gb_db_blob(s, 1));
         while (!e && gb_touch_next(&r, &t.table, &t.id))
             e = add_touch(m, t, fail);

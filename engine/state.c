@@ -15,7 +15,8 @@ static const char *const statements[] = {
 /*
  * _set.low, high: the stamps that its operations came with; first, last: those
  * that took effect; stamp: the largest of all sets up to here; line: the leaf;
- * touched: the records that it changed (touch.c).  _was: what a column that a
+ * touched: the records that it changed (touch.c); again: it was captured again
+ * (state_origin.c).  _was: what a column that a
  * scope reads showed before the position (state_scope.c).  _device.moved: where
  * its attributes changed last.  _node: complete subtrees of the log's Merkle
  * tree.  _wait: operations that have not taken effect; dead: columns in which
@@ -33,7 +34,7 @@ static const char create[] =
     "CREATE TABLE _set(pos INTEGER PRIMARY KEY, device INTEGER, seq INTEGER,"
     " sha BLOB, received INTEGER, first INTEGER, last INTEGER, stamp INTEGER,"
     " schema INTEGER, base INTEGER, line TEXT, touched BLOB, low INTEGER,"
-    " high INTEGER);"
+    " high INTEGER, again INTEGER);"
     "CREATE INDEX _set_chain ON _set(device, seq);"
     "CREATE TABLE _node(level INTEGER, idx INTEGER, hash BLOB NOT NULL,"
     " PRIMARY KEY(level, idx)) WITHOUT ROWID;"

@@ -146,6 +146,7 @@ record_set(struct gb_state *st, const struct gb_incoming *in,
         if (n) {
             sqlite3_bind_int64(s, 13, in->set->ops[0].stamp);
             sqlite3_bind_int64(s, 14, in->set->ops[n - 1].stamp);
+            sqlite3_bind_int(s, 15, in->set->origins != NULL);
         }
         e = gb_db_run(s, fail);
     }

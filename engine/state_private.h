@@ -10,8 +10,8 @@
 #define GB_STATE_SQL(X)                                                        \
     X(ADD_SET,                                                                 \
       "INSERT INTO _set(pos, device, seq, sha, received, first, last, stamp, " \
-      "schema, base, line, touched, low, high) "                               \
-      "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                                   \
+      "schema, base, line, touched, low, high, again) "                        \
+      "VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)")                                 \
     X(FIND_SET,                                                                \
       "SELECT pos FROM _set WHERE device = ? AND seq = ? AND sha = ?")         \
     X(SET_TIMES, "SELECT received, stamp FROM _set WHERE pos = ?")             \
