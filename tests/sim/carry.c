@@ -13,8 +13,8 @@
 #include "sim.h"
 
 /* Errors that only say that something went wrong on the way. */
-static bool
-excused(const struct handheld *h, enum gb_err e)
+bool
+sim_excused(const struct handheld *h, enum gb_err e)
 {
     const struct world *w = h->w;
     bool trouble = sim_disk_is_killed(h->disk) || sim_disk_is_full(h->disk);
@@ -23,8 +23,8 @@ excused(const struct handheld *h, enum gb_err e)
 }
 
 /* What the handheld's machine went through while it talked. */
-static void
-after(struct handheld *h)
+void
+sim_sync_after(struct handheld *h)
 {
     if (sim_disk_is_killed(h->disk))
         sim_handheld_restart(h);
@@ -50,21 +50,33 @@ weather(struct world *w)
 }
 
 void
+sim_network_begin(const struct handheld *h)
+{
+    struct world *w = h->w;
+    w->net = weather(w);
+    w->contacts = sim_grow(w->contacts, w->ncontacts, &w->room_contacts,
+                           sizeof *w->contacts);
+    struct sim_contact *c = &w->contacts[w->ncontacts++];
+    *c = (struct sim_contact){.device = h->number, .ms = w->time_ms};
+    memcpy(c->boot, h->boot, sizeof c->boot);
+}
+
+void
 sim_sync(struct handheld *h)
 {
     struct world *w = h->w;
     struct gb_sync_report r;
     struct gb_fail fail = {0};
     sim_handheld_open(h);
-    w->net = weather(w);
+    sim_network_begin(h);
     enum gb_err e = gb_sync_run(&h->folder, "http://hub", &r, &fail);
     sim_tell(w, "device %d syncs: %d rounds, %d sets up, %lld records down%s%s",
              h->number, r.rounds, r.sets_sent, (long long)r.applied.records,
              e ? "; " : "", e ? fail.text : "");
-    if (!excused(h, e))
+    if (!sim_excused(h, e))
         sim_broken(w, "device %d does not sync: %s: %s", h->number,
                    gb_err_name(e), fail.text);
-    after(h);
+    sim_sync_after(h);
 }
 
 /* --------------------------------------------------------------- sticks -- */
@@ -140,10 +152,10 @@ export_up(struct handheld *h)
         struct sim_parcel *p = new_stick(w, false, h->number);
         SIM_MUST(w, gb_file_read(out.path, &p->bytes, &why));
         remove(out.path);
-    } else if (!excused(h, e)) {
+    } else if (!sim_excused(h, e)) {
         sim_broken(w, "device %d writes no stick: %s", h->number, fail.text);
     }
-    after(h);
+    sim_sync_after(h);
 }
 
 void
@@ -177,9 +189,9 @@ import_down(struct handheld *h, struct gb_span bytes)
              e             ? fail.text
              : out.applied ? "applied"
                            : "nothing new");
-    if (!excused(h, e) && !stale(e))
+    if (!sim_excused(h, e) && !stale(e))
         sim_broken(w, "device %d takes no stick: %s", h->number, fail.text);
-    after(h);
+    sim_sync_after(h);
 }
 
 /* A parcel arrives, whole or in part; often it stays and comes again. */
@@ -194,7 +206,9 @@ sim_stick_in(struct world *w)
     if (sim_chance(&w->chance, 15) && bytes.len)
         bytes.len = (size_t)sim_below(&w->chance, (int)bytes.len);
     if (p->down) {
-        import_down(&w->h[p->device - 1], bytes);
+        struct handheld *h = sim_handheld_of(w, p->device);
+        if (h)
+            import_down(h, bytes);
     } else {
         sim_tell(w, "%s of device %d comes to the hub, %zu bytes",
                  p->stick ? "a stick" : "an old request", p->device, bytes.len);

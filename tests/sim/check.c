@@ -12,14 +12,27 @@
 
 /* ------------------------------------------------------------ in scope -- */
 
-/* Whether a record belongs on a handheld.  The schema of a simulation has no
- * scope, so all of them do. */
+/* Whether a record belongs on a handheld: the scope of the simulation's
+ * schemas (people.c), once more in C. */
 static bool
-in_scope(const struct handheld *h, const struct gb_rec *r)
+in_scope(const struct gb_schema *s, const struct gb_device *d,
+         const struct gb_rec *r)
 {
-    (void)h;
-    (void)r;
-    return true;
+    if (r->table != &s->tables[SIM_R])
+        return true;
+    int area = gb_table_column(r->table, gb_span_text("area"));
+    int late = gb_table_column(r->table, gb_span_text("late"));
+    struct gb_value v =
+        gb_cell_value(&r->table->columns[area], &r->cells[area]);
+    if (v.type == GB_NULL)
+        return true;
+    if (v.as.s.len == 1 && !strncmp(d->attributes, "area=", 5) &&
+        d->attributes[5] == (char)*v.as.s.ptr)
+        return true;
+    if (s->version < 3)
+        return false;
+    v = gb_cell_value(&r->table->columns[late], &r->cells[late]);
+    return v.type == GB_INT && v.as.i > 3;
 }
 
 /* --------------------------------------------------------- hub and oracle --
@@ -141,9 +154,10 @@ check_hub(struct oracle *o)
 /* ------------------------------------------------------ handhelds and hub --
  */
 
-/* A record's whole state, positions too, of those in scope. */
+/* Whole records, positions too: those in scope, or all. */
 struct summing {
-    const struct handheld *h;
+    const struct gb_schema *schema;
+    const struct gb_device *device; /* NULL: all */
     struct gb_buf bytes;
 };
 
@@ -152,7 +166,7 @@ add_record(void *context, const struct gb_rec *r, struct gb_fail *fail)
 {
     struct summing *s = context;
     (void)fail;
-    if (!in_scope(s->h, r))
+    if (s->device && !in_scope(s->schema, s->device, r))
         return GB_OK;
     gb_buf_printf(&s->bytes,
                   "\n%s %lld e %lld pos %lld level %d actor %lld "
@@ -175,13 +189,11 @@ add_record(void *context, const struct gb_rec *r, struct gb_fail *fail)
 }
 
 static void
-sum_up(const struct handheld *h, struct gb_tables *t, const struct gb_schema *s,
-       struct summing *out)
+sum_up(struct world *w, struct gb_tables *t, struct summing *out)
 {
-    out->h = h;
     gb_buf_init(&out->bytes, SIZE_MAX / 4);
-    for (int i = 0; i < s->ntables; i++)
-        SIM_MUST(h->w, gb_tables_walk(t, i, 0, add_record, out, &why));
+    for (int i = 0; i < out->schema->ntables; i++)
+        SIM_MUST(w, gb_tables_walk(t, i, 0, add_record, out, &why));
     gb_buf_u8(&out->bytes, 0);
 }
 
@@ -195,15 +207,22 @@ line_of(const char *text)
 static void
 check_handheld(struct handheld *h)
 {
-    struct summing hub, own;
+    struct gb_device d;
+    struct gb_journal_info i;
+    bool found;
     struct gb_state *st = h->w->office->state;
     const struct gb_schema *s = gb_state_schema(st);
     const struct gb_schema *theirs = gb_journal_schema(h->folder.journal);
-    if (theirs->version != s->version)
-        sim_broken(h->w, "device differs: %d has schema %u", h->number,
-                   theirs->version);
-    sum_up(h, gb_state_tables(st), s, &hub);
-    sum_up(h, gb_journal_tables(h->folder.journal), theirs, &own);
+    struct summing hub = {s, &d, {0}}, own = {theirs, NULL, {0}};
+    SIM_MUST(h->w, gb_state_device(st, h->number, &d, &found, &why));
+    SIM_MUST(h->w, gb_journal_info(h->folder.journal, &i, &why));
+    if (theirs->version != s->version || i.readonly)
+        sim_broken(h->w,
+                   "device differs: %d has schema %u, and %lld records "
+                   "that are out of scope",
+                   h->number, theirs->version, (long long)i.readonly);
+    sum_up(h->w, gb_state_tables(st), &hub);
+    sum_up(h->w, gb_journal_tables(h->folder.journal), &own);
     const char *a = (char *)hub.bytes.ptr, *b = (char *)own.bytes.ptr;
     while (*a && line_of(a) == line_of(b) &&
            !memcmp(a, b, (size_t)line_of(a))) {
@@ -216,7 +235,7 @@ check_handheld(struct handheld *h)
     gb_buf_release(&hub.bytes);
     gb_buf_release(&own.bytes);
     uint8_t x[32], y[32];
-    SIM_MUST(h->w, gb_state_digest(st, x, &why));
+    SIM_MUST(h->w, gb_state_digest_of(st, h->number, x, &why));
     SIM_MUST(h->w, gb_journal_digest(h->folder.journal, y, &why));
     if (memcmp(x, y, 32))
         sim_broken(h->w, "device differs: %d in its digest", h->number);
@@ -288,12 +307,10 @@ sim_check(struct world *w)
     check_hub(&o);
     check_ends(&o);
     for (int i = 0; i < w->n; i++)
-        if (!check_is_copy(&o, &w->h[i]))
-            check_handheld(&w->h[i]);
+        check_handheld(&w->h[i]);
     struct standing before = stand(w);
     for (int i = 0; i < w->n; i++)
-        if (!check_is_copy(&o, &w->h[i]))
-            deliver_again(&w->h[i]);
+        deliver_again(&w->h[i]);
     check_same(w, &before, "delivering everything again");
     sim_hub_rebuild(w);
     check_same(w, &before, "rebuild");

@@ -7,7 +7,5 @@
 /* Every operation that was written has exactly one end, and nothing waits
  * that could go on. */
 void check_ends(struct oracle *o);
-/* The ledger has gone on without this journal, under its number. */
-bool check_is_copy(const struct oracle *o, const struct handheld *h);
 
 #endif

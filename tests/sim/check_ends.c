@@ -3,16 +3,6 @@
 
 #include "check.h"
 
-/* The set that a journal sealed, or NULL: nobody here did. */
-static const struct sim_sealed *
-find_sealed(const struct world *w, const uint8_t sha[32])
-{
-    for (int i = 0; i < w->nsealed; i++)
-        if (!memcmp(w->sealed[i].sha, sha, 32))
-            return &w->sealed[i];
-    return NULL;
-}
-
 /* ------------------------------------------------ what was written, there --
  */
 
@@ -26,13 +16,23 @@ first_state(const struct gb_table *t, const struct gb_op *op,
            gb_rule_value(r, &v->value) == 0;
 }
 
+/* A value, or another name for the record that it was. */
+static bool
+same_value(const struct world *w, const struct gb_value *told,
+           const struct gb_value *v)
+{
+    return gb_value_equal(told, v) ||
+           (told->type == GB_INT && v->type == GB_INT &&
+            sim_renamed(w, told->as.i, v->as.i));
+}
+
 /* The operation says what its steward was told is safe. */
 static bool
-same(const struct gb_table *t, const struct gb_op *op,
+same(const struct world *w, const struct gb_table *t, const struct gb_op *op,
      const struct sim_write *told)
 {
     if (op->kind != told->kind || op->table != told->table ||
-        op->id != told->id)
+        (op->id != told->id && !sim_renamed(w, told->id, op->id)))
         return false;
     for (int i = 0; i < op->nvalues; i++) {
         const struct gb_written *v = &op->values[i];
@@ -41,12 +41,43 @@ same(const struct gb_table *t, const struct gb_op *op,
             k++;
         /* hidden ones were filled in from the same writes */
         bool good = k < told->n
-                        ? gb_value_equal(&told->values[k].value, &v->value)
+                        ? same_value(w, &told->values[k].value, &v->value)
                         : first_state(t, op, v);
         if (!good)
             return false;
     }
     return true;
+}
+
+/* It came over the network, from a machine that had not been started anew
+ * since: then the hub knows how wrong its clock was. */
+static bool
+clock_known(const struct world *w, const struct oracle_op *x)
+{
+    const uint8_t *boot = x->line->set.boots[x->op->boot].id;
+    for (int i = 0; i < w->ncontacts; i++)
+        if (w->contacts[i].device == x->device &&
+            w->contacts[i].ms == x->line->said.received_ms &&
+            !memcmp(w->contacts[i].boot, boot, 16))
+            return true;
+    return false;
+}
+
+/* A stamp says when it was, within what a clock may be wrong unseen: never
+ * earlier, and later only behind what its writer had seen (design §3). */
+static void
+check_stamp(struct oracle *o, const struct oracle_op *x, int64_t true_ms)
+{
+    int64_t before = x->index ? x[-1].stamp : x->line->said.floor;
+    int64_t latest = before / 65536 + 1;
+    if (latest < true_ms + GB_CLOCK_TRUST_MS)
+        latest = true_ms + GB_CLOCK_TRUST_MS;
+    int64_t ms = x->stamp / 65536;
+    if (ms < true_ms - GB_CLOCK_TRUST_MS || ms > latest)
+        sim_broken(o->w,
+                   "clock: an operation of device %d has a stamp that is %lld "
+                   "s wrong",
+                   x->device, (long long)(ms - true_ms) / 1000);
 }
 
 /* All operations of a line against what was written. */
@@ -55,16 +86,20 @@ check_line(struct oracle *o, const struct oracle_line *l)
 {
     struct world *w = o->w;
     const struct gb_schema *s = oracle_schema(o, o->version);
-    const struct sim_sealed *set = find_sealed(w, l->said.sha256);
+    const struct sim_sealed *set = sim_sealed_find(w, l->said.sha256);
     if (!set || l->verdict == GB_FORK)
         return;
     for (int i = 0; i < l->nops; i++) {
         struct sim_write *told = &w->writes[set->writes[i]];
         const struct gb_op *op = l->ops[i].op;
-        if (op && !same(&s->tables[op->table], op, told))
+        if (op && !same(w, &s->tables[op->table], op, told))
             sim_broken(w, "changed on its way: operation %d of set %d-%u", i,
                        l->info.device, l->info.seq);
-        if (told->ends++)
+        if (op && clock_known(w, &l->ops[i]))
+            check_stamp(o, &l->ops[i], told->true_ms);
+        told->took += l->ops[i].pos != 0;
+        told->waits += l->ops[i].code && l->ops[i].code != GB_CODE_REPEAT;
+        if (told->took > 1)
             sim_broken(w, "doubled: operation %d of set %d-%u", i,
                        l->info.device, l->info.seq);
     }
@@ -90,8 +125,9 @@ own_set(const struct handheld *h, uint32_t seq)
     return row ? sha : NULL;
 }
 
-bool
-check_is_copy(const struct oracle *o, const struct handheld *h)
+/* The ledger has gone on without this journal, under its number. */
+static bool
+is_copy(const struct oracle *o, const struct handheld *h)
 {
     for (int i = 0; i < o->n; i++) {
         const struct oracle_line *l = &o->lines[i];
@@ -104,24 +140,20 @@ check_is_copy(const struct oracle *o, const struct handheld *h)
     return false;
 }
 
-/* A journal that goes on has delivered all that it was told; one that is a
- * copy was told so. */
+/* A journal has delivered all that it was told, and none is a copy any more. */
 static void
 check_journal(struct oracle *o, struct handheld *h)
 {
     struct world *w = h->w;
     struct gb_journal_info i;
-    bool copy = check_is_copy(o, h);
     SIM_MUST(w, gb_journal_info(h->folder.journal, &i, &why));
-    if (copy != i.copy)
-        sim_broken(w, "device %d is %s copy, and was told that it is %s",
-                   h->number, copy ? "a" : "no", i.copy ? "one" : "none");
+    if (is_copy(o, h) || i.copy)
+        sim_broken(w, "device %d is a copy, and was %stold so", h->number,
+                   i.copy ? "" : "not ");
     for (int k = 0; k < h->nwrites; k++) {
-        if (w->writes[h->writes[k]].ends == 1)
-            continue;
-        if (!copy)
+        const struct sim_write *told = &w->writes[h->writes[k]];
+        if (!told->took && !told->waits)
             sim_broken(w, "lost: operation %d of device %d", k, h->number);
-        w->undelivered++;
     }
 }
 

@@ -197,6 +197,15 @@ sim_disk_remove(struct sim_disk *d, const char *name)
         sim_file_drop(f);
 }
 
+void
+sim_disk_rename(struct sim_disk *d, const char *from, const char *to)
+{
+    struct sim_file *f = sim_file_find(d, from);
+    sim_disk_remove(d, to);
+    if (f)
+        snprintf(f->name, sizeof f->name, "%s", to);
+}
+
 /* --------------------------------------------------------------- faults -- */
 
 void

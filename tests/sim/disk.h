@@ -28,8 +28,9 @@ void sim_disk_free(struct sim_disk *d);
 /* The same files as another disk has, by the names behind the folder; nothing
  * of either may be open. */
 void sim_disk_copy(struct sim_disk *to, const struct sim_disk *from);
-/* A file that is gone: nothing may have it open. */
+/* A file that is gone, or has another's place: nothing may have them open. */
 void sim_disk_remove(struct sim_disk *d, const char *name);
+void sim_disk_rename(struct sim_disk *d, const char *from, const char *to);
 
 /* The power goes at the n-th write or sync from now on: that one is torn, and
  * nothing reaches the disk afterwards. */

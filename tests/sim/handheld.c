@@ -32,7 +32,7 @@ gb_folder_reopen(struct gb_folder *f, enum gb_folder_mode mode,
         return GB_OK;
     gb_journal_close(f->journal);
     f->journal = NULL;
-    snprintf(path, sizeof path, "%s/%d/journal.db", sim_folder(), h->number);
+    sim_handheld_path(h, path);
     return gb_journal_open(path, sim_handheld_now, h, &f->journal, fail);
 }
 
@@ -76,6 +76,21 @@ sim_handheld_now(void *context, struct gb_now *out)
     out->wall_ms = h->w->time_ms + h->offset_ms;
     out->mono_ms = h->w->time_ms - h->started_ms;
     memcpy(out->boot, h->boot, sizeof out->boot);
+}
+
+struct handheld *
+sim_handheld_of(struct world *w, int number)
+{
+    for (int i = 0; i < w->n; i++)
+        if (w->h[i].number == number)
+            return &w->h[i];
+    return NULL;
+}
+
+void
+sim_handheld_path(const struct handheld *h, char out[160])
+{
+    snprintf(out, 160, "%s/%d/%s", sim_folder(), h->machine, h->db);
 }
 
 void
@@ -150,9 +165,42 @@ sim_handheld_restart(struct handheld *h)
     sim_handheld_open(h);
 }
 
-void
-sim_handheld_take(struct handheld *h, const struct sim_backup *b)
+/* --------------------------------------------------------------- backups -- */
+
+const struct sim_backup *
+sim_back_up(struct handheld *h)
 {
+    struct world *w = h->w;
+    char name[64];
+    if (w->nbackups == SIM_BACKUPS)
+        return NULL;
+    sim_handheld_close(h);
+    struct sim_backup *b = &w->backups[w->nbackups++];
+    snprintf(name, sizeof name, "backup-%d", w->nbackups);
+    *b = (struct sim_backup){.disk = sim_disk_new(name),
+                             .machine = h->machine,
+                             .number = h->number,
+                             .keys = h->keys,
+                             .nwrites = h->nwrites,
+                             .nsealed = h->nsealed,
+                             .seq = h->seq};
+    b->writes = calloc((size_t)h->nwrites + 1, sizeof *b->writes);
+    if (!b->writes)
+        abort();
+    if (h->nwrites)
+        memcpy(b->writes, h->writes, (size_t)h->nwrites * sizeof *b->writes);
+    sim_disk_copy(b->disk, h->disk);
+    sim_tell(w, "a backup of device %d", h->number);
+    return b;
+}
+
+void
+sim_put_back(struct handheld *h, const struct sim_backup *b)
+{
+    sim_handheld_close(h);
+    sim_disk_copy(h->disk, b->disk);
+    h->number = b->number;
+    h->keys = b->keys;
     while (h->room < b->nwrites)
         h->writes = sim_grow(h->writes, h->room, &h->room, sizeof *h->writes);
     if (b->nwrites)
@@ -160,4 +208,8 @@ sim_handheld_take(struct handheld *h, const struct sim_backup *b)
     h->nwrites = b->nwrites;
     h->nsealed = b->nsealed;
     h->seq = b->seq;
+    h->boot[0] += 17; /* another start than any that the old file saw */
+    h->started_ms = h->w->time_ms;
+    sim_tell(h->w, "machine %d gets an old journal of device %d, of set %u",
+             h->machine, h->number, h->seq);
 }

@@ -247,14 +247,14 @@ run_all(const struct options *o, const char *program)
         sum.operations += the_world.operations;
         sum.quarantined += the_world.quarantined;
         sum.kills += the_world.kills;
-        sum.undelivered += the_world.undelivered;
+        sum.again += the_world.again;
         sum.forged += the_world.forged;
     }
-    printf("%llu worlds, %lld operations (%lld wait, %lld of copies not "
-           "delivered), %lld forged sets, %lld machines went down: all as "
+    printf("%llu worlds, %lld operations (%lld wait, %lld copies went "
+           "on), %lld forged sets, %lld machines went down: all as "
            "promised, %.1f s; next seed %llu\n",
            (unsigned long long)(seed - o->seed), (long long)sum.operations,
-           (long long)sum.quarantined, (long long)sum.undelivered,
+           (long long)sum.quarantined, (long long)sum.again,
            (long long)sum.forged, (long long)sum.kills,
            (double)(clock() - began) / CLOCKS_PER_SEC,
            (unsigned long long)seed);

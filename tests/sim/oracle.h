@@ -21,9 +21,10 @@ struct oracle_line;
 struct oracle_op {
     const struct gb_op *op; /* NULL: its set was never read */
     const struct oracle_line *line;
-    int index;         /* in its set */
-    int device;        /* these two name it */
-    int64_t stamp;     /* effective */
+    int index;     /* in its set */
+    int device;    /* these two name it */
+    int64_t stamp; /* effective */
+    struct gb_origin origin;
     uint64_t pos;      /* where it took effect; 0: it waits */
     enum gb_code code; /* why */
     uint64_t base;     /* what its writer had seen */
@@ -51,6 +52,8 @@ struct oracle {
     struct oracle_op **ops; /* all, in order of lines and sets */
     int nops, room_ops;
     uint32_t version; /* of the schema, at the line that is decided */
+    struct gb_ancestor *parents; /* M3 */
+    int nparents, room_parents;
     struct gb_merkle tree;
     struct gb_arena arena;
 };
@@ -72,7 +75,8 @@ const struct gb_schema *oracle_schema(const struct oracle *o, uint32_t version);
 /* ----------------------------------------------------- oracle_merge.c -- */
 
 /* x happened before y (MERGE.md §2). */
-bool oracle_saw(const struct oracle_op *y, const struct oracle_op *x);
+bool oracle_saw(const struct oracle *o, const struct oracle_op *y,
+                const struct oracle_op *x);
 
 /* A cell: the writes that show or stand beside it. */
 struct oracle_cell {

@@ -108,6 +108,21 @@ refers(const struct oracle *o, const struct gb_table *t, const struct gb_op *op)
     return true;
 }
 
+/* M25: it took effect already, under whatever number. */
+static bool
+repeats(const struct oracle *o, const struct oracle_op *x)
+{
+    for (int i = 0; i < o->nops; i++) {
+        const struct oracle_op *y = o->ops[i];
+        if (y != x && y->pos && y->origin.device == x->origin.device &&
+            y->origin.stamp == x->origin.stamp &&
+            y->origin.mono_ms == x->origin.mono_ms &&
+            !memcmp(y->origin.boot, x->origin.boot, 16))
+            return true;
+    }
+    return false;
+}
+
 /* M18, in its order; M23 for what a person forces. */
 static enum gb_code
 judge(const struct oracle *o, const struct oracle_op *x, bool forced)
@@ -115,6 +130,8 @@ judge(const struct oracle *o, const struct oracle_op *x, bool forced)
     const struct gb_op *op = x->op;
     const struct gb_table *t = &oracle_schema(o, o->version)->tables[op->table];
     bool there = exists(o, op->table, op->id);
+    if (x->device && repeats(o, x))
+        return GB_CODE_REPEAT;
     if (op->kind == GB_RESOLVE && x->device)
         return GB_CODE_HUBONLY;
     if (op->kind == GB_INSERT && op->id >> GB_COUNTER_BITS != x->device)
@@ -302,6 +319,7 @@ take_operations(struct oracle *o, struct oracle_line *l)
                                        .line = l,
                                        .index = i,
                                        .device = l->info.device,
+                                       .origin = gb_set_origin(&l->set, i),
                                        .base = l->info.base.size};
 }
 
@@ -340,6 +358,28 @@ add_operations(struct oracle *o, struct oracle_line *l)
     }
 }
 
+/* M3: the first set of a number names the last operation that it shares with
+ * the chain which it continues. */
+static void
+go_on(struct oracle *o, const struct oracle_line *l, int64_t *floor)
+{
+    const struct gb_parent *p = &l->set.parent;
+    if (!l->nops || l->info.seq != 1 || !p->device)
+        return;
+    for (const struct oracle_line *q = o->lines; q < l; q++) {
+        if (q->info.device != p->device || q->info.seq != p->seq ||
+            q->verdict == GB_FORK || q->nops < p->ops)
+            continue;
+        struct gb_ancestor a = {l->info.device, p->device,
+                                q->ops[p->ops - 1].stamp};
+        o->parents = sim_grow(o->parents, o->nparents, &o->room_parents,
+                              sizeof *o->parents);
+        o->parents[o->nparents++] = a;
+        *floor = a.stamp > *floor ? a.stamp : *floor;
+        return;
+    }
+}
+
 static void
 decide(struct oracle *o, struct oracle_line *l)
 {
@@ -354,6 +394,8 @@ decide(struct oracle *o, struct oracle_line *l)
     line.floor = base ? o->lines[base - 1].stamp : 0;
     int64_t own = chain_stamp(o, l);
     line.floor = own > line.floor ? own : line.floor;
+    if (l->verdict != GB_FORK)
+        go_on(o, l, &line.floor);
     if (l->verdict != GB_FORK) {
         stamp(o, l, line.floor);
         add_operations(o, l);
@@ -390,5 +432,6 @@ oracle_free(struct oracle *o)
         gb_set_release(&o->lines[i].set);
     free(o->lines);
     free(o->ops);
+    free(o->parents);
     gb_arena_release(&o->arena);
 }

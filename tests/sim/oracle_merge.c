@@ -8,9 +8,32 @@
 
 /* ---------------------------------------------------------------- pairs -- */
 
+/* x comes earlier than y in one chain, which goes on under new numbers: M2,
+ * M3. */
+static bool
+earlier(const struct oracle *o, const struct oracle_op *x,
+        const struct oracle_op *y)
+{
+    int device = y->device;
+    int64_t limit = y->stamp - 1;
+    for (int hops = 0; hops <= o->nparents; hops++) {
+        int i = 0;
+        if (x->device == device)
+            return x->stamp <= limit;
+        while (i < o->nparents && o->parents[i].device != device)
+            i++;
+        if (i == o->nparents)
+            return false;
+        device = o->parents[i].parent;
+        limit = o->parents[i].stamp;
+    }
+    return false;
+}
+
 /* M2 */
 bool
-oracle_saw(const struct oracle_op *y, const struct oracle_op *x)
+oracle_saw(const struct oracle *o, const struct oracle_op *y,
+           const struct oracle_op *x)
 {
     if (y->op->kind == GB_RESOLVE) {
         for (int i = 0; i < y->op->nnames; i++)
@@ -19,7 +42,7 @@ oracle_saw(const struct oracle_op *y, const struct oracle_op *x)
                 return true;
         return false;
     }
-    return x->pos <= y->base || (x->device == y->device && x->stamp < y->stamp);
+    return x->pos <= y->base || earlier(o, x, y);
 }
 
 const struct gb_written *
@@ -58,11 +81,11 @@ is_ratchet(const struct gb_rule *rule)
 
 /* M10, and what every other rule has in its place. */
 static bool
-overwrites(const struct gb_column *c, int column, const struct oracle_op *y,
-           const struct oracle_op *x)
+overwrites(const struct oracle *o, const struct gb_column *c, int column,
+           const struct oracle_op *y, const struct oracle_op *x)
 {
     const struct gb_rule *rule = &c->rule;
-    if (!oracle_saw(y, x))
+    if (!oracle_saw(o, y, x))
         return false;
     if (!is_ratchet(rule) || y->op->kind == GB_RESOLVE ||
         (rule->back && y->level >= rule->back))
@@ -132,7 +155,8 @@ check_causality(struct oracle *o, const struct oracle_op **w, int n)
 {
     for (int i = 0; i < n; i++)
         for (int k = 0; k < n; k++)
-            if (i != k && oracle_saw(w[i], w[k]) && w[k]->stamp >= w[i]->stamp)
+            if (i != k && oracle_saw(o, w[i], w[k]) &&
+                w[k]->stamp >= w[i]->stamp)
                 sim_broken(o->w,
                            "causality: %d/%lld was seen by %d/%lld and has "
                            "not the smaller stamp",
@@ -160,7 +184,7 @@ oracle_cell(struct oracle *o, const struct oracle_rec *r, int column,
     for (int i = 0; i < n; i++) {
         bool open = true;
         for (int k = 0; k < n && open; k++)
-            open = k == i || !overwrites(c, column, w[k], w[i]);
+            open = k == i || !overwrites(o, c, column, w[k], w[i]);
         if (open)
             out->open[out->n++] = w[i];
         if (c->rule.kind == GB_RULE_SUM)
@@ -184,7 +208,7 @@ oracle_cell(struct oracle *o, const struct oracle_rec *r, int column,
 
 /* M15, M16 */
 static void
-look_at_voids(struct oracle_rec *r)
+look_at_voids(const struct oracle *o, struct oracle_rec *r)
 {
     for (int i = 0; i < r->n; i++)
         if (r->ops[i]->op->kind == GB_VOID &&
@@ -194,7 +218,7 @@ look_at_voids(struct oracle_rec *r)
         bool seen = r->ops[i]->op->kind == GB_VOID;
         for (int k = 0; k < r->n && !seen; k++)
             seen = r->ops[k]->op->kind == GB_VOID &&
-                   oracle_saw(r->ops[k], r->ops[i]);
+                   oracle_saw(o, r->ops[k], r->ops[i]);
         r->void_review |= !seen;
     }
 }
@@ -273,7 +297,7 @@ oracle_records(struct oracle *o, int *n)
             if (all[k]->op->kind == GB_INSERT)
                 r->insert = all[k];
         r->n = k - i;
-        look_at_voids(r);
+        look_at_voids(o, r);
     }
     find_rivals(o, list, *n);
     return list;

@@ -29,19 +29,24 @@
     "('r','st','state a>b b>c@2 c>d! b>a b>d! d>b@2 prefer d>c>b>a'),"         \
     "('r','ro','role'),('r','re','review'),('r','owner','last'),"              \
     "('r','secret','last'),('r','first','first');\n"                           \
-    "INSERT INTO record VALUES('r', 1, 1, NULL, 'slot WHERE st IN (''a'',"     \
-    "''b'')');\n"                                                              \
     "INSERT INTO personal VALUES('r','secret'),('r','first'),('r','fact');\n"  \
     "INSERT INTO actor VALUES('staff','level');\n"
 #define LATE "INSERT INTO rule VALUES('r','late','max');\n"
+#define SCOPE(where)                                                           \
+    "INSERT INTO record VALUES('r', 1, 1, '" where                             \
+    "', 'slot WHERE st IN (''a'',''b'')');\n"
+#define AREA "area IS NULL OR area = :area"
 
+#define MORE                                                                   \
+    "CREATE TABLE more(id INTEGER PRIMARY KEY, n INTEGER) STRICT;\n"           \
+    "INSERT INTO rule VALUES('more','n','last');\n"
+
+/* What in_scope() of check.c says, too. */
 const char *const sim_schema_texts[3] = {
-    STAFF R ") STRICT;\n" RULES,
-    STAFF R ", late INTEGER) STRICT;\n" RULES LATE,
-    STAFF R ", late INTEGER) STRICT;\n"
-            "CREATE TABLE more(id INTEGER PRIMARY KEY, n INTEGER) "
-            "STRICT;\n" RULES LATE "INSERT INTO rule VALUES('more','n','last')"
-            ";\n",
+    STAFF R ") STRICT;\n" RULES SCOPE(AREA),
+    STAFF R ", late INTEGER) STRICT;\n" RULES LATE SCOPE(AREA),
+    STAFF R
+    ", late INTEGER) STRICT;\n" MORE RULES LATE SCOPE(AREA " OR late > 3"),
 };
 
 /* Operations of the hub's people; a full or broken disk may stop them. */
@@ -249,7 +254,7 @@ promote(struct world *w)
                        .nvalues = 1};
     gb_buf_init(&payload, 4096);
     if (sim_chance(&w->chance, 50)) {
-        int number = 1 + sim_below(&w->chance, w->n);
+        int number = w->h[sim_below(&w->chance, w->n)].number;
         gb_tlv_number(&payload, GB_DEVICE_NUMBER, (uint64_t)number);
         gb_tlv_number(&payload, GB_DEVICE_LEVEL, (uint64_t)level);
         if (sim_chance(&w->chance, 50))

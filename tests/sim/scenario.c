@@ -81,12 +81,36 @@ own_claim(struct world *w)
     sim_sync(w->h);
 }
 
+/* What a copy captures again has the level that its writer had then.  The
+ * handheld, which only knows the level of now, was not told. */
+static void
+level_of_then(struct world *w)
+{
+    struct handheld *h = w->h, *other = w->h + 1;
+    struct sim_write demote = {.kind = GB_SET,
+                               .table = SIM_STAFF,
+                               .id = 1,
+                               .n = 1,
+                               .values = {{1, gb_value_int(1), false}}};
+    int64_t id = insert(h, "ro", 1);
+    sim_sync(h);
+    const struct sim_backup *old = sim_back_up(h);
+    set(h, id, "ro", 2);
+    sim_sync(h);
+    sim_sync(other);
+    sim_write_this(other, demote);
+    sim_sync(other);
+    sim_put_back(h, old);
+    set(h, id, "ro", 3);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct world *w);
 } scenarios[] = {{"a clock that fell", fallen_clock},
                  {"a clock that fell twice", fallen_twice},
-                 {"a claim of one's own", own_claim}};
+                 {"a claim of one's own", own_claim},
+                 {"the level of then", level_of_then}};
 
 void
 sim_scenarios(struct world *w)

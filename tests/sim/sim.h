@@ -25,6 +25,7 @@
 #define SIM_DEVICES_MAX 200
 #define SIM_FORGERS 2
 #define SIM_PARCELS 16
+#define SIM_BACKUPS 8
 #define SIM_HOUR ((int64_t)3600000)
 
 enum { SIM_STAFF, SIM_R }; /* tables of the schema */
@@ -38,7 +39,9 @@ struct sim_write {
     int64_t id;
     int n;
     struct gb_assign values[4]; /* texts are literals */
-    int ends;                   /* how often it stands in the ledger */
+    int64_t true_ms;            /* when it was, whatever the clock said */
+    struct gb_origin origin;    /* known once it is captured again */
+    int took, waits;            /* how often in the ledger */
 };
 
 /* A set that a journal sealed: what its operations were. */
@@ -50,10 +53,20 @@ struct sim_sealed {
     int n;
 };
 
+/* What the hub gives to a new device (again.c). */
+struct sim_ticket {
+    int number;
+    uint8_t secret[32];
+    struct gb_folder_keys keys; /* that the device makes then */
+    struct gb_buf delta;
+};
+
 struct handheld {
     struct gb_folder folder; /* what the device's code knows of it; first */
     struct world *w;
-    int number;
+    int machine; /* its place in world.h, from 1 on */
+    int number;  /* of the device that its journal makes it */
+    const char *db;
     struct gb_folder_keys keys;
     struct sim_disk *disk;
     int64_t offset_ms;  /* how wrong its wall clock is */
@@ -61,15 +74,16 @@ struct handheld {
     uint8_t boot[16];
     int *writes; /* numbers of what its journal was told, in order */
     int nwrites, room;
-    int nsealed;  /* how many of them stand in sets */
-    uint32_t seq; /* sets looked at */
-    bool copied;  /* two journals have gone on under its number */
+    int nsealed;              /* how many of them stand in sets */
+    uint32_t seq;             /* sets looked at */
+    struct sim_ticket ticket; /* to go on with, being a copy; number 0: none */
 };
 
 /* A journal's file, put away; and what was in it. */
 struct sim_backup {
     struct sim_disk *disk;
-    int device;
+    int machine, number;
+    struct gb_folder_keys keys;
     int *writes, nwrites, nsealed;
     uint32_t seq;
 };
@@ -93,6 +107,18 @@ struct forger {
     uint8_t sha[32];
     int64_t stamp, counter;
     bool enrolled;
+};
+
+/* A handheld talked to the hub over the network. */
+struct sim_contact {
+    int device;
+    uint8_t boot[16];
+    int64_t ms; /* true time */
+};
+
+/* A record that a copy captured again under another name. */
+struct sim_renamed {
+    int64_t old, new;
 };
 
 /* What the network does to the next exchange. */
@@ -128,15 +154,19 @@ struct world {
     int nwrites, room_writes;
     struct sim_sealed *sealed;
     int nsealed, room_sealed;
+    struct sim_contact *contacts;
+    int ncontacts, room_contacts;
+    struct sim_renamed *renamed;
+    int nrenamed, room_renamed;
     int64_t *records; /* ids that were ever made */
     int nrecords, room_records;
     struct sim_parcel parcels[SIM_PARCELS];
     int nparcels;
-    struct sim_backup backups[8];
+    struct sim_backup backups[SIM_BACKUPS];
     int nbackups;
 
     /* for the summary */
-    int64_t operations, quarantined, kills, undelivered, forged;
+    int64_t operations, quarantined, kills, again, forged;
 };
 
 /* The one that runs now: clocks and network have no other way to ask. */
@@ -168,6 +198,11 @@ _Noreturn void sim_broken(const struct world *w, const char *format, ...)
 /* An array with room for one more. */
 void *sim_grow(void *array, int n, int *room, size_t size);
 int64_t sim_count(sqlite3 *db, const char *sql);
+/* The set that a journal sealed, or NULL: nobody here did. */
+const struct sim_sealed *sim_sealed_find(const struct world *w,
+                                         const uint8_t sha[32]);
+/* Whether a copy calls a record so now. */
+bool sim_renamed(const struct world *w, int64_t old, int64_t new);
 
 /* ----------------------------------------------------------------- parts -- */
 
@@ -187,9 +222,15 @@ void sim_handheld_close(struct handheld *h);
 void sim_handheld_look(struct handheld *h);
 /* The machine went down: what its disk kept. */
 void sim_handheld_restart(struct handheld *h);
+/* The machine that works under a number, or NULL. */
+struct handheld *sim_handheld_of(struct world *w, int number);
+void sim_handheld_path(const struct handheld *h, char out[160]);
 void sim_handheld_now(void *context, struct gb_now *out);
-/* Its record of what was written, of another journal's. */
-void sim_handheld_take(struct handheld *h, const struct sim_backup *b);
+/* Its journal's file is put away (NULL: there is no room for more), and put
+ * back on a machine: what that one made since is gone unless it was delivered.
+ */
+const struct sim_backup *sim_back_up(struct handheld *h);
+void sim_put_back(struct handheld *h, const struct sim_backup *b);
 
 /* write.c: one thing that a steward does, with what may come of it */
 void sim_write_step(struct handheld *h);
@@ -201,6 +242,11 @@ struct sim_write sim_write_of(struct handheld *h, enum gb_kind kind, int64_t id,
 
 /* carry.c: sync, sticks */
 void sim_sync(struct handheld *h);
+/* The parts of a sync: what the network will do, whether an error only says
+ * that something went wrong on the way, what the machines went through. */
+void sim_network_begin(const struct handheld *h);
+bool sim_excused(const struct handheld *h, enum gb_err e);
+void sim_sync_after(struct handheld *h);
 void sim_stick_out(struct handheld *h);
 void sim_stick_in(struct world *w);
 /* Room for one more; when there is none, one that never arrives. */
@@ -208,6 +254,16 @@ struct sim_parcel *sim_parcel_new(struct world *w);
 /* A bundle of sets, sealed to the hub, with the request in front. */
 void sim_bundle(struct world *w, int device, struct gb_span request,
                 const struct gb_buf *sets, int n, struct gb_buf *out);
+
+/* again.c: a ticket's payload, its delta, the journal that it makes; and a copy
+ * that goes on under a new number */
+void sim_ticket_device(struct gb_buf *b, const struct sim_ticket *t, int level,
+                       const char *area);
+enum gb_err sim_ticket_fill(struct world *w, struct sim_ticket *t,
+                            struct gb_fail *fail);
+enum gb_err sim_ticket_use(struct handheld *h, const struct sim_ticket *t,
+                           int level, struct gb_fail *fail);
+void sim_go_on(struct handheld *h);
 
 /* people.c, forge.c: the hub's people; others with keys */
 void sim_people(struct world *w);

@@ -46,6 +46,19 @@ strobe(struct handheld *h)
     h->offset_ms = was;
 }
 
+/* A copy asks for a new number, but now and then tries the old one. */
+static void
+sync_or_go_on(struct handheld *h)
+{
+    struct gb_journal_info i;
+    sim_handheld_open(h);
+    SIM_MUST(h->w, gb_journal_info(h->folder.journal, &i, &why));
+    if (i.copy && (h->w->calm || sim_chance(&h->w->chance, 70)))
+        sim_go_on(h);
+    else
+        sim_sync(h);
+}
+
 /* One of the machines goes down at one of its next writes, in the middle of
  * whatever it does then. */
 static void
@@ -55,7 +68,7 @@ kill_one(struct handheld *h)
     int n = 1 + sim_below(&w->chance, 40);
     if (sim_chance(&w->chance, 50)) {
         sim_disk_kill_at(w->hub_disk, n);
-        sim_sync(h);
+        sync_or_go_on(h);
         sim_disk_calm(w->hub_disk);
         return;
     }
@@ -104,49 +117,29 @@ hub_clock(struct handheld *h)
 
 /* --------------------------------------------------------------- backups -- */
 
-/* The journal's file is put away. */
-static void
-back_up(struct handheld *h)
+/* What it takes over is not delivered yet: were this journal lost, nobody else
+ * could (the hub waits for it). */
+static bool
+takes_over(struct handheld *h)
 {
-    struct world *w = h->w;
-    if (w->nbackups == 8)
-        return;
-    struct sim_backup *b = &w->backups[w->nbackups++];
-    char name[64];
-    sim_handheld_close(h);
-    snprintf(name, sizeof name, "backup-%d", w->nbackups);
-    *b = (struct sim_backup){
-        .disk = sim_disk_new(name),
-        .device = h->number,
-        .nwrites = h->nwrites,
-        .nsealed = h->nsealed,
-        .seq = h->seq,
-        .writes = calloc((size_t)h->nwrites + 1, sizeof *b->writes)};
-    if (!b->writes)
-        abort();
-    if (h->nwrites)
-        memcpy(b->writes, h->writes, (size_t)h->nwrites * sizeof *b->writes);
-    sim_disk_copy(b->disk, h->disk);
-    sim_tell(w, "a backup of device %d", h->number);
+    struct gb_journal_info i;
+    sim_handheld_open(h);
+    SIM_MUST(h->w, gb_journal_info(h->folder.journal, &i, &why));
+    return h->ticket.number || (h->number > h->w->n && i.unsent);
 }
 
-/* A journal's old file is put back: what was made since is gone, unless it
- * was delivered. */
+/* Some backup onto the machine that it was made of, or onto another one: then
+ * two go on with one journal. */
 static void
 put_back(struct world *w)
 {
-    if (!w->nbackups)
-        return;
     const struct sim_backup *b =
         &w->backups[sim_below(&w->chance, w->nbackups)];
-    struct handheld *h = &w->h[b->device - 1];
-    sim_handheld_close(h);
-    sim_disk_copy(h->disk, b->disk);
-    sim_handheld_take(h, b);
-    h->boot[0] += 17; /* another start than any that the old file saw */
-    h->started_ms = w->time_ms;
-    sim_tell(w, "device %d gets an old journal back, of set %u", h->number,
-             h->seq);
+    struct handheld *h = &w->h[b->machine - 1];
+    if (sim_chance(&w->chance, 20))
+        h = &w->h[sim_below(&w->chance, w->n)];
+    if (!takes_over(h))
+        sim_put_back(h, b);
 }
 
 /* ----------------------------------------------------------------- steps -- */
@@ -197,18 +190,18 @@ old_journal(struct handheld *h)
     if (h->w->nbackups && sim_chance(&h->w->chance, 40))
         put_back(h->w);
     else
-        back_up(h);
+        sim_back_up(h);
 }
 
 static const struct {
     int weight;
     void (*take)(struct handheld *h);
 } steps[] = {
-    {420, sim_write_step}, {200, sim_sync},  {60, sim_stick_out},
-    {60, stick_in},        {40, clocks},     {10, strobe},
-    {80, people},          {35, forge},      {30, kill_one},
-    {12, fill_one},        {5, hub_clock},   {20, old_journal},
-    {6, rebuild},          {6, restart_hub}, {16, sign_in},
+    {420, sim_write_step}, {200, sync_or_go_on}, {60, sim_stick_out},
+    {60, stick_in},        {40, clocks},         {10, strobe},
+    {80, people},          {35, forge},          {30, kill_one},
+    {12, fill_one},        {5, hub_clock},       {20, old_journal},
+    {6, rebuild},          {6, restart_hub},     {16, sign_in},
 };
 
 void
@@ -227,14 +220,14 @@ sim_step(struct world *w)
  */
 
 /* Everything that the handheld made is at the hub, and it has all of the
- * hub's; a copy never will. */
+ * hub's. */
 static bool
 rests(struct handheld *h)
 {
     struct gb_journal_info i;
     SIM_MUST(h->w, gb_journal_info(h->folder.journal, &i, &why));
-    return i.copy ||
-           (!i.unsent && i.merged.size == gb_state_size(h->w->office->state));
+    return !i.copy && !i.unsent &&
+           i.merged.size == gb_state_size(h->w->office->state);
 }
 
 void
@@ -246,11 +239,11 @@ sim_finish(struct world *w)
     while (w->nparcels && sim_chance(&w->chance, 80))
         sim_stick_in(w);
     sim_tell(w, "everyone syncs");
-    for (int round = 0; round < 12 && !all; round++) {
+    for (int round = 0; round < 20 && !all; round++) {
         all = true;
         for (int i = 0; i < w->n; i++) {
             w->time_ms += 1000;
-            sim_sync(&w->h[i]);
+            sync_or_go_on(&w->h[i]);
             all = all && rests(&w->h[i]);
         }
         /* the last ones' work goes to the first ones in the next round */
@@ -258,5 +251,5 @@ sim_finish(struct world *w)
             all = all && rests(&w->h[i]);
     }
     if (!all)
-        sim_broken(w, "no rest: after 12 rounds something still moves");
+        sim_broken(w, "no rest: after 20 rounds something still moves");
 }

@@ -20,9 +20,8 @@
 struct first {
     struct sim_disk *hub, *journals[SIM_DEVICES_MAX];
     struct gb_ledger_store *store;
-    struct gb_folder_keys keys[SIM_DEVICES_MAX];
+    struct sim_ticket tickets[SIM_DEVICES_MAX];
     struct forger forgers[SIM_FORGERS];
-    uint8_t secrets[SIM_DEVICES_MAX][32];
     bool made;
 };
 
@@ -161,26 +160,30 @@ sim_count(sqlite3 *db, const char *sql)
     return v;
 }
 
+const struct sim_sealed *
+sim_sealed_find(const struct world *w, const uint8_t sha[32])
+{
+    for (int i = 0; i < w->nsealed; i++)
+        if (!memcmp(w->sealed[i].sha, sha, 32))
+            return &w->sealed[i];
+    return NULL;
+}
+
+bool
+sim_renamed(const struct world *w, int64_t old, int64_t new)
+{
+    for (int i = 0; i < w->nrenamed; i++)
+        if (w->renamed[i].old == old && w->renamed[i].new == new)
+            return true;
+    return false;
+}
+
 /* -------------------------------------------------------- the first one -- */
 
 static int
 level_of(int number)
 {
     return number % 2 ? 2 : 1;
-}
-
-/* One device's operation, its payload in `b`. */
-static void
-put_device(struct gb_buf *b, int number, const uint8_t secret[32])
-{
-    struct gb_sha256 sha = gb_sha256(GB_SPAN(secret, 32));
-    gb_buf_init(b, 4096);
-    gb_tlv_number(b, GB_DEVICE_NUMBER, (uint64_t)number);
-    gb_tlv_put(b, GB_DEVICE_NAME, gb_span_text("handheld"));
-    gb_tlv_number(b, GB_DEVICE_LEVEL, (uint64_t)level_of(number));
-    gb_tlv_put(b, GB_DEVICE_ATTRIBUTE,
-               gb_span_text(number % 3 ? "area=A" : "area=B"));
-    gb_tlv_put(b, GB_DEVICE_TICKET, GB_SPAN(sha.bytes, 32));
 }
 
 /* A second steward, of level 1, and everybody's tickets. */
@@ -199,10 +202,14 @@ make_people(struct world *w)
     SIM_MUST(w, gb_office_new_id(w->office, &staff.id, &why));
     SIM_MUST(w, gb_office_own(w->office, &staff, 1, 0, &why));
     for (int i = 0; i < n; i++) {
-        uint8_t *secret =
-            i < largest ? first.secrets[i] : first.forgers[i - largest].secret;
-        gb_random(secret, 32);
-        put_device(&payloads[i], i + 1, secret);
+        struct sim_ticket none = {.number = 0};
+        struct sim_ticket *t = i < largest ? &first.tickets[i] : &none;
+        t->number = i + 1;
+        gb_random(t->secret, sizeof t->secret);
+        sim_ticket_device(&payloads[i], t, level_of(i + 1),
+                          i % 3 ? "area=A" : "area=B");
+        if (i >= largest)
+            memcpy(first.forgers[i - largest].secret, t->secret, 32);
         ops[i] = (struct gb_op){.kind = GB_DEVICE,
                                 .text = gb_buf_view(&payloads[i])};
     }
@@ -213,19 +220,16 @@ make_people(struct world *w)
     free(ops);
 }
 
-struct taking {
-    struct handheld *h;
-    bool complete;
-};
-
-/* One part of the ticket's delta. */
-static enum gb_err
-take_part(void *context, struct gb_span container, struct gb_fail *fail)
+/* Worlds have their machines at the same paths: this one's disk goes. */
+static struct sim_disk *
+put_away(struct sim_disk *d, int number)
 {
-    struct taking *t = context;
-    return gb_inbox_part(t->h->folder.journal,
-                         gb_state_site(t->h->w->office->state), container,
-                         &t->complete, fail);
+    char name[32];
+    snprintf(name, sizeof name, "first-%d", number);
+    struct sim_disk *kept = sim_disk_new(name);
+    sim_disk_copy(kept, d);
+    sim_disk_free(d);
+    return kept;
 }
 
 /* The journal that a ticket makes; who works with it is signed in. */
@@ -233,30 +237,20 @@ static void
 make_journal(struct world *w, int number)
 {
     char path[160];
-    struct handheld h = {.w = w, .number = number};
-    struct taking t = {&h, false};
-    struct gb_applied counts;
-    struct gb_delta_ask ask = {.device = number, .clock_ms = w->time_ms};
-    struct gb_enrolment en = {.site = *gb_state_site(w->office->state),
-                              .device = number,
-                              .level = level_of(number)};
-    int i = number - 1;
-    memcpy(en.secret, first.secrets[i], sizeof en.secret);
-    snprintf(path, sizeof path, "%s/first-%d", sim_folder(), number);
-    first.journals[i] = sim_disk_new(path);
-    gb_sign_key_generate(&first.keys[i].sign);
-    gb_sign_key_generate(&first.keys[i].receive);
-    strcat(path, "/journal.db");
-    SIM_MUST(w, gb_journal_create(path, &en, &why));
-    SIM_MUST(w, gb_journal_open(path, sim_handheld_now, &h, &h.folder.journal,
-                                &why));
-    SIM_MUST(w, gb_delta_make(w->office->state, &ask, &w->office->keys.hub,
-                              take_part, &t, &why));
-    SIM_MUST(w, gb_journal_delta_apply(h.folder.journal, &first.keys[i].sign,
-                                       &counts, &why));
+    struct sim_ticket *t = &first.tickets[number - 1];
+    struct handheld h = {
+        .w = w, .number = number, .machine = number, .db = "journal.db"};
+    snprintf(path, sizeof path, "%s/%d", sim_folder(), number);
+    first.journals[number - 1] = sim_disk_new(path);
+    gb_sign_key_generate(&t->keys.sign);
+    gb_sign_key_generate(&t->keys.receive);
+    SIM_MUST(w, sim_ticket_fill(w, t, &why));
+    SIM_MUST(w, sim_ticket_use(&h, t, level_of(number), &why));
     SIM_MUST(w, gb_journal_sign_in(h.folder.journal, number % 4 < 2 ? 1 : 2,
                                    true, &why));
     gb_journal_close(h.folder.journal);
+    gb_buf_release(&t->delta);
+    first.journals[number - 1] = put_away(first.journals[number - 1], number);
 }
 
 static void
@@ -285,11 +279,7 @@ make_first(void)
         make_journal(&w, i);
     gb_office_close(w.office);
     first.store = w.store;
-    /* worlds have the hub at the same path: only copies of this one */
-    struct sim_disk *kept = sim_disk_new("first-hub");
-    sim_disk_copy(kept, first.hub);
-    sim_disk_free(first.hub);
-    first.hub = kept;
+    first.hub = put_away(first.hub, 0);
     first.made = true;
     sim_world = before;
 }
@@ -302,8 +292,10 @@ make_handheld(struct world *w, int number)
     char path[160];
     struct handheld *h = &w->h[number - 1];
     *h = (struct handheld){.w = w,
+                           .machine = number,
                            .number = number,
-                           .keys = first.keys[number - 1],
+                           .db = "journal.db",
+                           .keys = first.tickets[number - 1].keys,
                            .started_ms = w->time_ms,
                            .folder = {.lock = {.fd = -1}, .sync = {.fd = -1}}};
     snprintf(path, sizeof path, "%s/%d", sim_folder(), number);
@@ -348,6 +340,7 @@ sim_world_free(struct world *w)
     for (int i = 0; i < w->n; i++) {
         sim_handheld_close(&w->h[i]);
         sim_disk_free(w->h[i].disk);
+        gb_buf_release(&w->h[i].ticket.delta);
         free(w->h[i].writes);
     }
     sim_hub_stop(w);
@@ -365,5 +358,7 @@ sim_world_free(struct world *w)
     free(w->writes);
     free(w->sealed);
     free(w->records);
+    free(w->contacts);
+    free(w->renamed);
     w->h = NULL;
 }

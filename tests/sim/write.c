@@ -28,7 +28,7 @@ static const struct field {
     bool null;   /* now and then NULL */
 } fields[] = {
     {"fa", NULL, 0, 70, 1, false},        {"slot", NULL, 0, 40, 0, false},
-    {"la", NULL, 0, 60, 6, true},         {"area", areas, 2, 80, 4, false},
+    {"la", NULL, 0, 60, 6, true},         {"area", areas, 2, 45, 4, true},
     {"fi", NULL, 0, 20, 4, false},        {"su", NULL, 0, 50, 5, false},
     {"mx", NULL, 0, 50, 5, true},         {"mxb", NULL, 0, 30, 4, true},
     {"mn", NULL, 0, 30, 4, true},         {"wo", conditions, 3, 50, 5, false},
@@ -95,7 +95,7 @@ static struct sim_write
 new_record(struct handheld *h)
 {
     struct world *w = h->w;
-    struct sim_write out = {.kind = GB_INSERT};
+    struct sim_write out = {.kind = GB_INSERT, .table = SIM_R};
     for (int i = 0; i < LEN(fields) && out.n < LEN(out.values); i++) {
         int c = column(h, fields[i].name);
         if (c < 0 || !sim_chance(&w->chance, fields[i].insert))
@@ -127,7 +127,7 @@ static struct sim_write
 change(struct handheld *h, int64_t id)
 {
     struct world *w = h->w;
-    struct sim_write out = {.kind = GB_SET, .id = id};
+    struct sim_write out = {.kind = GB_SET, .table = SIM_R, .id = id};
     for (int k = sim_chance(&w->chance, 30) ? 2 : 1; k; k--) {
         const struct field *f = choose_field(h);
         int c = column(h, f->name);
@@ -154,6 +154,19 @@ choose_record(struct handheld *h)
     return 0;
 }
 
+/* A member of staff gets another level; who acts with it learns it from the
+ * hub (MERGE.md M19). */
+static struct sim_write
+promotion(struct world *w)
+{
+    return (struct sim_write){
+        .kind = GB_SET,
+        .table = SIM_STAFF,
+        .id = 1 + sim_below(&w->chance, 2),
+        .n = 1,
+        .values = {{1, gb_value_int(1 + sim_below(&w->chance, 2)), false}}};
+}
+
 static struct sim_write
 choose_write(struct handheld *h)
 {
@@ -163,7 +176,9 @@ choose_write(struct handheld *h)
     if (!id || sim_chance(&w->chance, few ? 40 : 12))
         return new_record(h);
     if (sim_chance(&w->chance, 5))
-        return (struct sim_write){.kind = GB_VOID, .id = id};
+        return (struct sim_write){.kind = GB_VOID, .table = SIM_R, .id = id};
+    if (sim_chance(&w->chance, 3))
+        return promotion(w);
     return change(h, id);
 }
 
@@ -177,7 +192,8 @@ make(struct handheld *h, struct sim_write *what, struct gb_fail *fail)
         return gb_journal_insert(j, SIM_R, GB_SPAN(NULL, 0), what->values,
                                  what->n, &what->id, fail);
     if (what->kind == GB_SET)
-        return gb_journal_set(j, SIM_R, what->id, what->values, what->n, fail);
+        return gb_journal_set(j, what->table, what->id, what->values, what->n,
+                              fail);
     return gb_journal_void(j, SIM_R, what->id, gb_span_text("错"), fail);
 }
 
@@ -201,7 +217,7 @@ write_one(struct handheld *h, struct sim_write what, bool alone)
     struct gb_fail fail = {0};
     int64_t before = h->nwrites - h->nsealed;
     what.device = h->number;
-    what.table = SIM_R;
+    what.true_ms = w->time_ms;
     enum gb_err e = make(h, &what, &fail);
     sim_tell(w, "device %d %s %lld-%lld: %s", h->number,
              what.kind == GB_INSERT ? "inserts"
@@ -311,6 +327,7 @@ sim_write_of(struct handheld *h, enum gb_kind kind, int64_t id,
     sim_handheld_open(h);
     return (struct sim_write){
         .kind = kind,
+        .table = SIM_R,
         .id = id,
         .n = 1,
         .values = {{.column = column(h, name), .value = gb_value_int(v)}}};
