@@ -8,6 +8,7 @@ DESTDIR ?=
 # objects made with different flags never mix.
 comma := ,
 B := build$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(COVER),-cover)
+B := $(B)$(if $(BUG),-bug-$(BUG))
 
 ifeq ($(origin CC),default)
 CC := gcc
@@ -21,7 +22,7 @@ INSTRUMENT := $(if $(COVER),--coverage) $(if $(SAN),-fsanitize=$(SAN) \
     -fno-sanitize-recover=all -fno-omit-frame-pointer) \
     $(if $(COVER)$(SAN),-Wno-format-truncation -Wno-maybe-uninitialized)
 COMPILE = $(CC) $(STRICT) -fPIC -MMD -MP $(LIB_CFLAGS) $(HAVE) $(CPPFLAGS) \
-    $(CFLAGS) $(INSTRUMENT)
+    $(if $(BUG),-DGB_BUG_PLANTED=GB_BUG_$(BUG)) $(CFLAGS) $(INSTRUMENT)
 LINK = $(CC) $(CFLAGS) $(INSTRUMENT) $(LDFLAGS) -Wl,--as-needed
 
 # pkg-config is asked once, by the first recipe that wants its answer: at
@@ -61,7 +62,7 @@ WRAP := $(MEMORY_CALLS:%=-Wl,--wrap=%) $(IO_CALLS:%=-Wl,--wrap=%)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all units demo sim check lint fmt cover install clean deps help
+.PHONY: all units demo sim sim-bugs check lint fmt cover install clean deps help
 
 all: $(A) $(SO) $(PROGRAMS) ## the library and the programs (the default)
 
@@ -110,8 +111,12 @@ $(B)/tests/sim/sim: $(SIM) $(SIM_DEVICE) $(SIM_HUB) $(A)
 	$(call say,LINK)
 	$(Q)$(LINK) $(SIM_WRAP:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
 
-sim: $(B)/tests/sim/sim ## random worlds: SEED=1 COUNT=20000
-	@$< $(or $(SEED),1) $(or $(COUNT),20000)
+sim: $(B)/tests/sim/sim ## random worlds: SEED=1 COUNT=20000 DEVICES=2..200
+	@$< $(or $(SEED),1) $(or $(COUNT),20000) \
+	    $(if $(DEVICES),--devices $(DEVICES))
+
+sim-bugs: deps ## plant known mistakes: after how many worlds each is found
+	@tools/sim-bugs
 
 demo: all ## real records through the programs, into the folder demo
 	@tools/demo $(B) demo
@@ -150,7 +155,8 @@ install: all ## PREFIX=/usr/local DESTDIR=
 	install -m 644 $(A) $(libdir)
 	install -m 755 $(SO).$(SOVERSION) $(libdir)
 	ln -sf libgengbu.so.$(SOVERSION) $(libdir)/libgengbu.so
-	install -m 644 $(filter-out %_private.h,$(wildcard engine/*.h)) $(incdir)
+	install -m 644 $(filter-out %_private.h \
+	    engine/bug.h,$(wildcard engine/*.h)) $(incdir)
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
 	    -e 's|@PKGS@|$(ENGINE_PKGS)|' gengbu.pc.in \
 	    > $(libdir)/pkgconfig/gengbu.pc
@@ -165,8 +171,8 @@ deps: ## see that the Debian packages are there; install those that are not
 	@tools/deps
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | \
-	    awk -F'|' '{ printf "%-15s %s\n", $$1, $$2 }'
+	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | \
+	    awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
 -include $(patsubst %.o,%.d,$(ENGINE) $(DEVICE) $(HUB) $(SUPPORT) $(SIM)) \
     $(UNITS:%=%.d) $(wildcard $(B)/device/main*.d $(B)/hub/main*.d)

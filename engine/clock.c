@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "bug.h"
 #include "limits.h"
 
 static int64_t
@@ -49,7 +50,7 @@ gb_clock_adjust(const struct gb_skew *k, const struct gb_boot *boot,
                 int64_t last_ms)
 {
     bool current = !memcmp(k->boot, boot->id, sizeof k->boot);
-    int64_t skew = k->received_ms - k->clock_ms;
+    int64_t skew = GB_BUG(CLOCK) ? 0 : k->received_ms - k->clock_ms;
     if (current && !k->stick)
         return skew > GB_CLOCK_TRUST_MS || skew < -GB_CLOCK_TRUST_MS ? skew : 0;
     int64_t end = current ? k->clock_ms : last_ms;

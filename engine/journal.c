@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "bug.h"
+
 static const char *const statements[] = {
 #define X(name, sql) sql,
     GB_JOURNAL_SQL(X)
@@ -176,7 +178,9 @@ open_journal(const char *path, bool reader, gb_now_fn *now, void *context,
     gb_arena_init(&j->arena, GB_ARENA_MAX);
     gb_buf_init(&j->scratch, GB_RECORD_MAX);
     enum gb_err e = reader ? gb_db_open_readonly(path, &j->db, fail)
-                           : gb_db_open(path, false, GB_DB_FULL, &j->db, fail);
+                           : gb_db_open(path, false,
+                                        GB_BUG(SEQ) ? GB_DB_NORMAL : GB_DB_FULL,
+                                        &j->db, fail);
     if (!e)
         e = gb_db_int(j->db, "PRAGMA application_id", &id, &found, fail);
     if (!e && id != GB_JOURNAL_APPLICATION)

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "bug.h"
 #include "id.h"
 
 bool
@@ -161,7 +162,8 @@ merge_one(struct gb_rec *r, const struct gb_column *c, struct gb_cell *cell,
             (uint64_t)cell->sib->value.as.i + (uint64_t)s->value.as.i;
         cell->sib->value.as.i = (int64_t)sum;
     } else if (c->rule.kind == GB_RULE_FACT ||
-               later(s, cell->sib) == (c->rule.kind == GB_RULE_LAST)) {
+               later(s, cell->sib) == (c->rule.kind == GB_RULE_LAST) ||
+               (GB_BUG(LAST) && c->rule.kind == GB_RULE_LAST)) {
         *cell->sib = *s;
     }
     return true;
