@@ -20,8 +20,7 @@ struct renamed {
 struct again {
     struct gb_journal *to, *from;
     const struct gb_sign_key *key;
-    struct gb_known *known; /* by origin */
-    size_t nknown;
+    struct gb_journal_known known;
     struct gb_buf ids; /* struct renamed, by rising `old` */
     struct gb_parent parent;
     int64_t parent_stamp; /* effective */
@@ -29,34 +28,6 @@ struct again {
 };
 
 /* ------------------------------------------------------------- look-ups -- */
-
-static int
-compare_origins(const struct gb_origin *a, const struct gb_origin *b)
-{
-    if (a->device != b->device)
-        return a->device < b->device ? -1 : 1;
-    if (a->stamp != b->stamp)
-        return a->stamp < b->stamp ? -1 : 1;
-    if (a->mono_ms != b->mono_ms)
-        return a->mono_ms < b->mono_ms ? -1 : 1;
-    return memcmp(a->boot, b->boot, sizeof a->boot);
-}
-
-static int
-by_origin(const void *a, const void *b)
-{
-    const struct gb_known *x = a, *y = b;
-    return compare_origins(&x->origin, &y->origin);
-}
-
-/* The hub has this operation; NULL: it does not. */
-static const struct gb_known *
-find_known(const struct again *w, const struct gb_origin *o)
-{
-    struct gb_known key = {.origin = *o};
-    return w->nknown ? bsearch(&key, w->known, w->nknown, sizeof key, by_origin)
-                     : NULL;
-}
 
 /* A record's name now. */
 static int64_t
@@ -286,7 +257,7 @@ take_op(struct again *w, struct gb_set *of, int index, struct part *p,
 {
     struct gb_op *op = &of->ops[index];
     struct gb_origin origin = gb_set_origin(of, index);
-    const struct gb_known *k = find_known(w, &origin);
+    const struct gb_known *k = gb_journal_known_find(&w->known, &origin);
     if (k) {
         w->out->known++;
         w->parent = (struct gb_parent){k->device, k->seq, k->index + 1};
@@ -393,37 +364,23 @@ check_ready(struct gb_journal *to, struct gb_fail *fail)
     return e;
 }
 
-/* What the hub said it has, by origin. */
+/* The machine goes on, and what is captured again has the times of its clock as
+ * that was at the boot's first operation, whatever it was set to since. */
 static enum gb_err
-load_known(struct again *w, struct gb_fail *fail)
+take_boot(struct again *w, struct gb_fail *fail)
 {
-    sqlite3_stmt *s;
-    bool row;
-    struct gb_buf list;
-    gb_buf_init(&list, GB_ARENA_MAX);
-    enum gb_err e =
-        gb_db_prepare(w->to->db, "SELECT body FROM _known", &s, fail);
-    while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
-        struct gb_reader in = gb_reader_of(gb_db_blob(s, 0));
-        struct gb_known k;
-        memset(&k, 0, sizeof k);
-        k = gb_known_read(&in);
-        if (!gb_read_done(&in))
-            e = gb_fail_set(fail, GB_E_FORMAT,
-                            "what the hub has of the copy is damaged");
-        gb_buf_add(&list, &k, sizeof k);
+    bool row = false;
+    sqlite3_stmt *last = gb_journal_sql(w->from, GB_JSQL_LAST_BOOT);
+    enum gb_err e = gb_db_step(last, &row, fail);
+    if (!e && row) {
+        sqlite3_stmt *s = gb_journal_sql(w->to, GB_JSQL_ADD_BOOT);
+        sqlite3_bind_int64(s, 1, 0);
+        gb_db_bind_blob(s, 2, gb_db_blob(last, 0));
+        sqlite3_bind_int64(s, 3, sqlite3_column_int64(last, 1));
+        sqlite3_bind_int64(s, 4, sqlite3_column_int64(last, 2));
+        e = gb_db_run(s, fail);
     }
-    sqlite3_finalize(s);
-    if (!e)
-        e = gb_buf_check(&list, "what the hub has of the copy", fail);
-    if (!e) {
-        w->known = (struct gb_known *)(void *)list.ptr; /* transferred */
-        w->nknown = list.len / sizeof *w->known;
-        list.ptr = NULL;
-    }
-    gb_buf_release(&list);
-    if (w->nknown)
-        qsort(w->known, w->nknown, sizeof *w->known, by_origin);
+    sqlite3_reset(last);
     return e;
 }
 
@@ -432,11 +389,13 @@ static enum gb_err
 run(struct again *w, struct gb_fail *fail)
 {
     int64_t actor;
-    enum gb_err e = load_known(w, fail);
+    enum gb_err e = gb_journal_known_load(w->to, &w->known, fail);
     if (!e)
         e = find_accepted(w, fail);
     if (!e)
         e = take_all(w, fail);
+    if (!e)
+        e = take_boot(w, fail);
     if (!e)
         e = gb_db_exec(w->to->db, "DELETE FROM _known", fail);
     if (!e)
@@ -485,6 +444,6 @@ gb_journal_again(struct gb_journal *to, struct gb_journal *from,
     if (!e && r)
         e = gb_fail_set(fail, r, "%s", again.text);
     gb_buf_release(&w.ids);
-    free(w.known);
+    gb_journal_known_release(&w.known);
     return e;
 }

@@ -6,6 +6,7 @@
 #define GB_JOURNAL_DELTA_H
 
 #include "delta.h"
+#include "known.h"
 #include "journal_private.h"
 
 struct gb_delta_in {
@@ -42,6 +43,19 @@ enum gb_err gb_delta_names(struct gb_journal *j, enum gb_delta_joined_kind kind,
                            struct gb_fail *fail);
 /* Of a copy that goes on: what of its work the hub has, kept in _known. */
 enum gb_err gb_delta_take_known(struct gb_journal *j, struct gb_fail *fail);
+/* The same out of _known, to look for an operation by its origin (NULL: the
+ * hub does not have it); journal_known.c. */
+struct gb_journal_known {
+    struct gb_known *of;
+    size_t n;
+};
+enum gb_err gb_journal_known_load(struct gb_journal *j,
+                                  struct gb_journal_known *out,
+                                  struct gb_fail *fail);
+const struct gb_known *
+gb_journal_known_find(const struct gb_journal_known *known,
+                      const struct gb_origin *origin);
+void gb_journal_known_release(struct gb_journal_known *known);
 enum gb_err gb_delta_all_records(struct gb_journal *j, gb_visit *visit,
                                  void *context, struct gb_fail *fail);
 

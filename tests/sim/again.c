@@ -93,7 +93,8 @@ issue(struct handheld *h)
     struct gb_fail fail = {0};
     bool found;
     sqlite3 *db = gb_state_db(w->office->state);
-    SIM_MUST(w, gb_office_lock(w->office, &why));
+    if (gb_office_lock(w->office, &fail))
+        return false;
     SIM_MUST(w, gb_state_device(w->office->state, h->number, &d, &found, &why));
     t->number = (int)sim_count(db, "SELECT max(number) FROM _device") + 1;
     gb_random(t->secret, sizeof t->secret);

@@ -275,6 +275,11 @@ sim_people(struct world *w)
     } acts[] = {{25, release}, {30, resolve}, {10, insert},
                 {20, change},  {8, promote},  {7, sim_schema_upgrade}};
     int at = sim_below(&w->chance, 100), i = 0;
+    struct gb_fail full = {0};
+    /* each command opens the hub, which catches up with its ledger */
+    if (gb_office_lock(w->office, &full))
+        return;
+    gb_office_unlock(w->office);
     while ((at -= acts[i].weight) >= 0)
         i++;
     acts[i].act(w);

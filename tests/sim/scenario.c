@@ -104,13 +104,31 @@ level_of_then(struct world *w)
     set(h, id, "ro", 3);
 }
 
+/* The clock is set while a journal is a copy.  The new journal began to count
+ * anew in the same boot, so the hub adjusted the old times by the new clock. */
+static void
+clock_of_a_copy(struct world *w)
+{
+    struct handheld *h = w->h;
+    int64_t id = insert(h, "la", 1);
+    sim_sync(h);
+    const struct sim_backup *old = sim_back_up(h);
+    set(h, id, "la", 2);
+    sim_sync(h);
+    sim_put_back(h, old);
+    w->time_ms += 24 * SIM_HOUR;
+    set(h, id, "la", 3);
+    h->offset_ms = YEAR;
+}
+
 static const struct {
     const char *name;
     void (*run)(struct world *w);
 } scenarios[] = {{"a clock that fell", fallen_clock},
                  {"a clock that fell twice", fallen_twice},
                  {"a claim of one's own", own_claim},
-                 {"the level of then", level_of_then}};
+                 {"the level of then", level_of_then},
+                 {"the clock of a copy", clock_of_a_copy}};
 
 void
 sim_scenarios(struct world *w)
