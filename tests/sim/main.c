@@ -119,8 +119,11 @@ static void
 crash(int number)
 {
     const char *what = number == SIGALRM ? "hangs" : "crashed";
-    printf("seed %llu, step %d: %s\n", (unsigned long long)the_world.seed,
-           the_world.step, what);
+    if (the_world.scenario)
+        printf("scenario \"%s\": %s\n", the_world.scenario, what);
+    else
+        printf("seed %llu, step %d: %s\n", (unsigned long long)the_world.seed,
+               the_world.step, what);
     say_again();
     fflush(stdout);
     remove_folder();
