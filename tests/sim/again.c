@@ -295,6 +295,7 @@ put_in_place(struct handheld *h, struct handheld *next)
     h->keys = next->keys;
     gb_buf_release(&h->ticket.delta);
     h->ticket = (struct sim_ticket){0};
+    h->owes = true;
     h->w->again++;
 }
 

@@ -73,6 +73,7 @@ sim_sync(struct handheld *h)
     sim_tell(w, "device %d syncs: %d rounds, %d sets up, %lld records down%s%s",
              h->number, r.rounds, r.sets_sent, (long long)r.applied.records,
              e ? "; " : "", e ? fail.text : "");
+    h->owes = h->owes && (e || r.unsent);
     if (!sim_excused(h, e))
         sim_broken(w, "device %d does not sync: %s: %s", h->number,
                    gb_err_name(e), fail.text);

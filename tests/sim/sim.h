@@ -77,6 +77,7 @@ struct handheld {
     int nsealed;              /* how many of them stand in sets */
     uint32_t seq;             /* sets looked at */
     struct sim_ticket ticket; /* to go on with, being a copy; number 0: none */
+    bool owes; /* it took over a copy's work, and has not delivered it */
 };
 
 /* A journal's file, put away; and what was in it. */

@@ -117,17 +117,6 @@ hub_clock(struct handheld *h)
 
 /* --------------------------------------------------------------- backups -- */
 
-/* What it takes over is not delivered yet: were this journal lost, nobody else
- * could (the hub waits for it). */
-static bool
-takes_over(struct handheld *h)
-{
-    struct gb_journal_info i;
-    sim_handheld_open(h);
-    SIM_MUST(h->w, gb_journal_info(h->folder.journal, &i, &why));
-    return h->ticket.number || (h->number > h->w->n && i.unsent);
-}
-
 /* Some backup onto the machine that it was made of, or onto another one: then
  * two go on with one journal. */
 static void
@@ -138,7 +127,9 @@ put_back(struct world *w)
     struct handheld *h = &w->h[b->machine - 1];
     if (sim_chance(&w->chance, 20))
         h = &w->h[sim_below(&w->chance, w->n)];
-    if (!takes_over(h))
+    /* were a journal lost that takes over a copy's work, the hub would wait for
+     * it, and no other copy of that number could go on */
+    if (!h->ticket.number && !h->owes)
         sim_put_back(h, b);
 }
 
