@@ -194,18 +194,28 @@ make_view(struct gb_loading *l, const struct gb_pending *p, double *sizes)
     return err;
 }
 
-/* Give the tables the engine's own columns that views may read. */
+/* Give the tables the engine's own columns that views may read.  They are made
+ * anew: ALTER TABLE reads the whole catalog again for each column. */
 static enum gb_err
 add_engine_columns(struct gb_loading *l)
 {
-    static const char *const columns[] = {"_e INTEGER", "_actor INTEGER",
-                                          "_void TEXT"};
-    enum gb_err err = GB_OK;
-    for (int t = 0; t < l->schema->ntables; t++)
-        for (int i = 0; !err && i < 3; i++)
-            err =
-                gb_db_execf(l->db, l->fail, "ALTER TABLE \"%w\" ADD COLUMN %s",
-                            l->schema->tables[t].name, columns[i]);
+    struct gb_buf sql;
+    gb_buf_init(&sql, 64u * GB_SCHEMA_MAX);
+    for (int i = 0; i < l->schema->ntables; i++) {
+        const struct gb_table *t = &l->schema->tables[i];
+        gb_buf_printf(&sql,
+                      "DROP TABLE \"%s\";CREATE TABLE \"%s\"(id INTEGER "
+                      "PRIMARY KEY",
+                      t->name, t->name);
+        for (int c = 0; c < t->ncolumns; c++)
+            gb_buf_printf(&sql, ",\"%s\"", t->columns[c].name);
+        gb_buf_text(&sql, ",_e INTEGER,_actor INTEGER,_void TEXT);");
+    }
+    gb_buf_u8(&sql, 0);
+    enum gb_err err = gb_buf_check(&sql, "the schema's tables", l->fail);
+    if (!err)
+        err = gb_db_exec(l->db, (const char *)sql.ptr, l->fail);
+    gb_buf_release(&sql);
     return err;
 }
 
