@@ -175,20 +175,6 @@ take_request(struct gb_ingest *g, struct gb_span container,
 
 /* ------------------------------------------------------------------ sets -- */
 
-/* Whose clock is it, and how did it come?  A set of another device was brought
- * along: nothing is known of its clock now. */
-static struct gb_skew
-skew_of(const struct gb_ingest *g, int device)
-{
-    struct gb_skew k = {.stick = true};
-    if (device == g->request.device) {
-        k.clock_ms = g->request.clock_ms;
-        k.stick = g->request.stick || g->file;
-        memcpy(k.boot, g->request.boot, sizeof k.boot);
-    }
-    return k;
-}
-
 static void
 refuse(struct gb_ingest *g, struct gb_span bytes, const struct gb_fail *why)
 {
@@ -197,15 +183,25 @@ refuse(struct gb_ingest *g, struct gb_span bytes, const struct gb_fail *why)
     g->why = *why;
 }
 
+/* A device sends its own work only: another could leave out the personal values
+ * behind the signature, and of its clock nothing is known. */
 static enum gb_err
 take_set(struct gb_ingest *g, struct gb_span container, struct gb_fail *fail)
 {
-    struct gb_arriving a = {.outcome = GB_WAITING};
+    const struct gb_request *r = &g->request;
+    struct gb_arriving a = {.skew = {.clock_ms = r->clock_ms,
+                                     .stick = r->stick || g->file}};
     struct gb_set_info info;
     struct gb_fail why = {0};
+    memcpy(a.skew.boot, r->boot, sizeof a.skew.boot);
     enum gb_err e = gb_container_split(container, &a.parts, &why);
     if (!e)
         e = gb_set_info(a.parts.signed_bytes, &info, &why);
+    if (!e && info.device != r->device)
+        e = gb_fail_set(&why, GB_E_FORMAT,
+                        "a set of device %d in a bundle of device %d: sync "
+                        "device %d itself",
+                        info.device, r->device, info.device);
     if (!e)
         e = gb_office_verify(g->reader, g->site, &a, &why);
     if (gb_err_is_ours(e))
@@ -214,7 +210,6 @@ take_set(struct gb_ingest *g, struct gb_span container, struct gb_fail *fail)
         refuse(g, container, &why);
         return GB_OK;
     }
-    a.skew = skew_of(g, info.device);
     return hold(g, container, &a, fail);
 }
 

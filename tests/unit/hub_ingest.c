@@ -202,6 +202,44 @@ test_damaged_personal(void **state)
     check_equal(s);
 }
 
+/* Another device cannot bring a set, whose personal values it could leave out:
+ * they come with the set itself. */
+static void
+test_set_of_another(void **state)
+{
+    struct scene *s = *state;
+    struct parcel p;
+    struct gb_ingest g;
+    struct gb_fail fail;
+    struct gb_buf b;
+    struct gb_container parts;
+    bool found;
+    int64_t n;
+    set_text(&s->a, insert(&s->a, "x"), "phone", "13800000000");
+    uint32_t seq = seal(&s->a);
+    gb_buf_init(&b, 2 * GB_SET_MAX);
+    GOOD(gb_journal_container(s->a.j, seq, &b, &why));
+    GOOD(gb_container_split(gb_buf_view(&b), &parts, &why));
+    b.len -= parts.personal.len;
+    gb_buf_u32(&b, 0);
+    begin_parcel(&s->b, &p);
+    add_frame(&s->w, &p, GB_FRAME_SET, gb_buf_view(&b));
+    end_parcel(&p);
+    assert_int_equal(deliver(&s->w, &p, p.bytes.len, &g, &fail), GB_OK);
+    assert_int_equal(g.refused, 1);
+    assert_int_equal(g.taken, 0);
+    assert_non_null(strstr(g.why.text, "itself"));
+    gb_buf_release(&b);
+    gb_buf_release(&p.bytes);
+    push(&s->a, seq, seq);
+    check_equal(s);
+    GOOD(gb_state_refresh(s->w.hub->state, &why));
+    GOOD(gb_db_int(gb_state_db(s->w.hub->state),
+                   "SELECT count(*) FROM r WHERE phone = '13800000000'", &n,
+                   &found, &why));
+    assert_int_equal(n, 1);
+}
+
 /* Out of order, in several bundles: what waits is kept, and goes on. */
 static void
 test_waiting(void **state)
@@ -410,6 +448,7 @@ main(void)
         TEST(test_forged_request),
         TEST(test_bad_sets_among_good),
         TEST(test_damaged_personal),
+        TEST(test_set_of_another),
         TEST(test_waiting),
         TEST(test_disorder),
         TEST(test_cut),
