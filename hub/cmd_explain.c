@@ -136,6 +136,9 @@ print_write(struct asking *a, int i)
                   "%s)\n     ",
                   kind_name(w->kind), w->index + 1, w->device, w->seq,
                   (unsigned long long)w->pos, sha);
+    if (w->released)
+        gb_buf_printf(b, "waited, and was released by entry %llu\n     ",
+                      (unsigned long long)w->released);
     print_writer(a, w);
     gb_buf_text(b, "\n     ");
     print_fate(a, w);
@@ -242,6 +245,8 @@ write_one(struct asking *a, struct gb_json_writer *j, const struct gb_write *w)
         gb_json_pair_span(j, w->kind == GB_INSERT ? "ref" : "reason", w->text);
     gb_hex_encode(sha, w->sha256, 32);
     gb_json_pair_int(j, "position", (int64_t)w->pos);
+    if (w->released)
+        gb_json_pair_int(j, "released", (int64_t)w->released);
     gb_json_pair_int(j, "device", w->device);
     gb_json_pair_int(j, "seq", w->seq);
     gb_json_pair_int(j, "index", w->index);

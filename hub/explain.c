@@ -1,25 +1,11 @@
 /* explain.c - see explain.h */
-#include "hub/explain.h"
-
 #include <stdlib.h>
 #include <string.h>
 
 #include "engine/id.h"
-#include "engine/touch.h"
+#include "hub/explain_private.h"
 
 #define ARENA_MAX ((size_t)512 << 20)
-
-struct explaining {
-    struct gb_past *past;
-    struct gb_state *st;
-    int table, column;
-    int64_t id;
-    struct gb_explained *out;
-    struct gb_rec rec; /* merged anew */
-    bool begun;
-    uint64_t *positions;
-    size_t n, room;
-};
 
 const char *
 gb_fate_name(enum gb_fate f)
@@ -30,140 +16,17 @@ gb_fate_name(enum gb_fate f)
     return names[f];
 }
 
-static enum gb_err
-no_memory(struct gb_fail *fail)
+enum gb_err
+gb_explain_no_memory(struct gb_fail *fail)
 {
     return gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
 }
 
-/* ------------------------------------------------------------ which sets -- */
-
-static enum gb_err
-add_position(struct explaining *x, uint64_t pos, struct gb_fail *fail)
-{
-    if (x->n == x->room) {
-        size_t room = x->room ? 2 * x->room : 64;
-        uint64_t *grown = realloc(x->positions, room * sizeof *grown);
-        if (!grown)
-            return no_memory(fail);
-        x->positions = grown;
-        x->room = room;
-    }
-    x->positions[x->n++] = pos;
-    return GB_OK;
-}
-
-/* Sets of one device that touched the record, from its insert on. */
-static enum gb_err
-collect_touched(struct explaining *x, int device, struct gb_fail *fail)
-{
-    sqlite3_stmt *s = NULL;
-    bool row;
-    enum gb_err e = gb_db_preparef(
-        gb_state_db(x->st), &s, fail,
-        "SELECT pos, touched FROM _set WHERE device = %d AND pos >= %lld",
-        device, (long long)x->out->rec.pos);
-    while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
-        struct gb_touch_reader r;
-        int table;
-        int64_t id;
-        bool hit = false;
-        gb_touch_open(&r, gb_db_blob(s, 1));
-        while (!hit && gb_touch_next(&r, &table, &id))
-            hit = table == x->table && id == x->id;
-        if (hit)
-            e = add_position(x, (uint64_t)sqlite3_column_int64(s, 0), fail);
-    }
-    sqlite3_finalize(s);
-    return e;
-}
-
-/* Sets with operations on the record that wait; and forks, of which hub.db
- * keeps nothing but that they are there. */
-static enum gb_err
-collect_without_effect(struct explaining *x, struct gb_fail *fail)
-{
-    sqlite3_stmt *s = NULL;
-    bool row;
-    enum gb_err e = gb_db_preparef(
-        gb_state_db(x->st), &s, fail,
-        "SELECT pos FROM _wait WHERE tbl = %Q AND id = %lld UNION "
-        "SELECT pos FROM _set WHERE line GLOB '* fork' || char(10)",
-        gb_state_schema(x->st)->tables[x->table].name, (long long)x->id);
-    while (!e && !(e = gb_db_step(s, &row, fail)) && row)
-        e = add_position(x, (uint64_t)sqlite3_column_int64(s, 0), fail);
-    sqlite3_finalize(s);
-    return e;
-}
-
-static int
-by_position(const void *a, const void *b)
-{
-    const uint64_t *x = a, *y = b;
-    return (*x > *y) - (*x < *y);
-}
-
-static enum gb_err
-collect(struct explaining *x, struct gb_fail *fail)
-{
-    const struct gb_rec *r = &x->out->rec;
-    enum gb_err e = collect_without_effect(x, fail);
-    for (int i = 0; x->out->found && i < r->nseen && !e; i++)
-        e = collect_touched(x, r->seen[i].device, fail);
-    for (int i = 0; x->out->found && i < r->nvoids && !e; i++)
-        e = collect_touched(x, r->voids[i].device, fail);
-    size_t n = 0;
-    if (x->n)
-        qsort(x->positions, x->n, sizeof *x->positions, by_position);
-    for (size_t i = 0; i < x->n; i++)
-        if (!i || x->positions[i] != x->positions[i - 1])
-            x->positions[n++] = x->positions[i];
-    x->n = n;
-    return e;
-}
-
 /* ---------------------------------------------------------------- writes -- */
-
-/* A value in the explanation's own memory. */
-static bool
-keep(struct gb_arena *arena, struct gb_value *v)
-{
-    if (v->type != GB_TEXT && v->type != GB_BLOB)
-        return true;
-    v->as.s = gb_arena_copy(arena, v->as.s);
-    return v->as.s.ptr != NULL;
-}
-
-/* The operation, with everything that merging keeps of it. */
-static struct gb_op *
-copy_op(struct gb_arena *a, const struct gb_op *op, int table)
-{
-    struct gb_op *c = gb_arena_alloc(a, sizeof *c);
-    if (!c)
-        return NULL;
-    *c = *op;
-    c->table = table;
-    c->text = op->text.len ? gb_arena_copy(a, op->text) : GB_SPAN("", 0);
-    c->values = gb_arena_array(a, (size_t)op->nvalues + 1, sizeof *c->values);
-    c->names = gb_arena_array(a, (size_t)op->nnames + 1, sizeof *c->names);
-    if (op->commitment)
-        c->commitment = gb_arena_copy(a, GB_SPAN(op->commitment, 32)).ptr;
-    if (!c->text.ptr || !c->values || !c->names ||
-        (op->commitment && !c->commitment))
-        return NULL;
-    if (op->nnames)
-        memcpy(c->names, op->names, (size_t)op->nnames * sizeof *c->names);
-    for (int i = 0; i < op->nvalues; i++) {
-        c->values[i] = op->values[i];
-        if (!keep(a, &c->values[i].value) || !keep(a, &c->values[i].from))
-            return NULL;
-    }
-    return c;
-}
 
 /* One more write; they are told apart by column. */
 static struct gb_write *
-add_write(struct explaining *x)
+add_write(struct gb_explaining *x)
 {
     struct gb_explained *out = x->out;
     if (out->n == out->room) {
@@ -177,28 +40,6 @@ add_write(struct explaining *x)
     }
     struct gb_write *w = &out->writes[out->n++];
     *w = (struct gb_write){.by = -1};
-    return w;
-}
-
-/* What all writes of an operation have in common. */
-static struct gb_write
-describe(const struct gb_past_set *set, const struct gb_op *op, int index,
-         int level)
-{
-    struct gb_write w = {.pos = set->line.pos,
-                         .device = set->line.device,
-                         .seq = set->line.seq,
-                         .received_ms = set->line.received_ms,
-                         .index = index,
-                         .kind = op->kind,
-                         .actor = op->actor,
-                         .time_ms = op->time_ms,
-                         .stamp = set->stamps ? set->stamps[index] : 0,
-                         .level = level,
-                         .column = -1,
-                         .text = op->text,
-                         .by = -1};
-    memcpy(w.sha256, set->line.sha256, sizeof w.sha256);
     return w;
 }
 
@@ -225,25 +66,6 @@ waits(const struct gb_line *l, int index, struct gb_write *w)
 
 /* ----------------------------------------------------------------- merge -- */
 
-/* The level that the merge gave the operation (state_op.c). */
-static enum gb_err
-level_of(struct explaining *x, const struct gb_past_set *set,
-         const struct gb_op *op, int *level, struct gb_fail *fail)
-{
-    uint64_t base = set->d.info.base.size;
-    int actor = 9;
-    *level = 9;
-    if (set->line.device == 0)
-        return GB_OK;
-    enum gb_err e =
-        gb_state_level(x->st, false, set->line.device, base, level, fail);
-    if (!e && gb_state_schema(x->st)->actor_table >= 0)
-        e = gb_state_level(x->st, true, op->actor, base, &actor, fail);
-    if (actor < *level)
-        *level = actor;
-    return e;
-}
-
 /* The sibling of this write is still open. */
 static const struct gb_sib *
 sibling(const struct gb_rec *r, const struct gb_write *w)
@@ -257,7 +79,7 @@ sibling(const struct gb_rec *r, const struct gb_write *w)
 
 /* The write of this column among from .. to - 1 that is still open; -1. */
 static int
-open_write(const struct explaining *x, int column, int from, int to)
+open_write(const struct gb_explaining *x, int column, int from, int to)
 {
     for (int i = to - 1; i >= from; i--)
         if (x->out->writes[i].column == column &&
@@ -269,7 +91,7 @@ open_write(const struct explaining *x, int column, int from, int to)
 /* What the operation, whose writes begin at `from`, has closed; its own may
  * be among them, behind what stood there before. */
 static void
-note_closed(struct explaining *x, int from)
+note_closed(struct gb_explaining *x, int from)
 {
     struct gb_explained *out = x->out;
     for (int i = 0; i < out->n; i++) {
@@ -285,74 +107,97 @@ note_closed(struct explaining *x, int from)
     }
 }
 
+/* What waits while this takes effect may be overwritten by it (MERGE.md M4). */
+static void
+bury(struct gb_explaining *x, const struct gb_effect *later)
+{
+    for (size_t i = x->taken; i < x->nreleased; i++) {
+        struct gb_explain_op *r = &x->released[i];
+        struct gb_effect waiting = {
+            .op = r->op, .device = r->common.device, .stamp = r->common.stamp};
+        if (r->read && r->common.pos <= (uint64_t)later->pos)
+            r->dead |= gb_effect_buries(x->t, later, &waiting,
+                                        gb_state_lineage(x->st));
+    }
+}
+
 static enum gb_err
-merge(struct explaining *x, const struct gb_past_set *set,
-      const struct gb_op *op, const struct gb_write *w, int from,
+merge(struct gb_explaining *x, const struct gb_effect *effect, int from,
       struct gb_fail *fail)
 {
-    struct gb_effect effect = {.op = op,
-                               .device = w->device,
-                               .stamp = w->stamp,
-                               .pos = (int64_t)w->pos,
-                               .level = w->level,
-                               .base = set->d.info.base.size};
-    const struct gb_table *t = &gb_state_schema(x->st)->tables[x->table];
-    bool memory = true;
-    if (op->kind == GB_INSERT)
-        memory = gb_rec_insert(&x->rec, t, &effect, &x->out->arena);
+    bool insert = effect->op->kind == GB_INSERT, memory = true;
+    if (insert)
+        memory = gb_rec_insert(&x->rec, x->t, effect, &x->out->arena);
     else if (x->begun)
-        memory = gb_rec_merge(&x->rec, &effect, gb_state_lineage(x->st));
+        memory = gb_rec_merge(&x->rec, effect, gb_state_lineage(x->st));
     if (!memory)
-        return no_memory(fail);
-    x->begun |= op->kind == GB_INSERT;
+        return gb_explain_no_memory(fail);
+    x->begun |= insert;
+    bury(x, effect);
     if (x->begun)
         note_closed(x, from);
     return GB_OK;
 }
 
-/* One operation on the record: its writes, and what it does to the others. */
+/* The writes of one operation, and what it does to the others. */
 static enum gb_err
-take_op(struct explaining *x, const struct gb_past_set *set, int index,
-        struct gb_fail *fail)
+add_op(struct gb_explaining *x, const struct gb_explain_op *r,
+       struct gb_fail *fail)
 {
-    int level, from = x->out->n;
-    struct gb_op *op =
-        copy_op(&x->out->arena, &set->d.set.ops[index], x->table);
-    if (!op)
-        return no_memory(fail);
-    enum gb_err e = level_of(x, set, op, &level, fail);
-    if (e)
-        return e;
-    struct gb_write common = describe(set, op, index, level);
-    bool waiting = waits(&set->line, index, &common);
+    int from = x->out->n;
+    const struct gb_op *op = r->op;
     for (int i = 0; i < op->nvalues || (!i && !op->nvalues); i++) {
         struct gb_write *w = add_write(x);
         if (!w)
-            return no_memory(fail);
-        *w = common;
+            return gb_explain_no_memory(fail);
+        *w = r->common;
         if (i == op->nvalues)
             break; /* a void, or an insert of nothing */
         w->column = op->values[i].column;
         w->value = op->values[i].value;
         w->hidden = op->values[i].hidden;
     }
-    return waiting ? GB_OK : merge(x, set, op, &common, from, fail);
+    struct gb_effect effect = {.op = op,
+                               .device = r->common.device,
+                               .stamp = r->common.stamp,
+                               .pos = (int64_t)r->at,
+                               .level = r->common.level,
+                               .base = r->base,
+                               .dead = r->dead};
+    return r->common.fate == GB_FATE_SHOWS ? merge(x, &effect, from, fail)
+                                           : GB_OK;
+}
+
+/* One operation on the record in its own set; those that were released come
+ * where they took effect. */
+static enum gb_err
+take_op(struct gb_explaining *x, const struct gb_past_set *set, int index,
+        struct gb_fail *fail)
+{
+    struct gb_explain_op r;
+    enum gb_err e = gb_explain_describe(x, set, index, &r, fail);
+    if (e)
+        return e;
+    if (waits(&set->line, index, &r.common))
+        for (size_t i = 0; i < x->nreleased; i++)
+            if (x->released[i].common.device == r.common.device &&
+                x->released[i].common.stamp == r.common.stamp)
+                return GB_OK;
+    return add_op(x, &r, fail);
 }
 
 static enum gb_err
-take_set(struct explaining *x, uint64_t pos, struct gb_fail *fail)
+take_set(struct gb_explaining *x, uint64_t pos, struct gb_fail *fail)
 {
     const struct gb_past_set *set;
-    const char *name = gb_state_schema(x->st)->tables[x->table].name;
     enum gb_err e = gb_past_read(x->past, pos, &set, fail);
     if (e || !set->d.good || set->d.in.times)
         return e;
-    for (int i = 0; i < set->d.set.nops && !e; i++) {
-        const struct gb_op *op = &set->d.set.ops[i];
-        if (op->kind <= GB_RESOLVE && op->id == x->id &&
-            !strcmp(set->d.schema->tables[op->table].name, name))
+    for (int i = 0; i < set->d.set.nops && !e; i++)
+        if (gb_explain_hit(x, set, i))
             e = take_op(x, set, i, fail);
-    }
+    while (!e && x->taken < x->nreleased && x->released[x->taken].at == pos)
+        e = add_op(x, &x->released[x->taken++], fail);
     return e;
 }
 
@@ -360,7 +205,7 @@ take_set(struct explaining *x, uint64_t pos, struct gb_fail *fail)
 
 /* What is still open shows, or the rule shows another one. */
 static void
-finish_fates(struct explaining *x)
+finish_fates(struct gb_explaining *x)
 {
     for (int i = 0; i < x->out->n; i++) {
         struct gb_write *w = &x->out->writes[i];
@@ -382,7 +227,7 @@ finish_fates(struct explaining *x)
 
 /* Merging anew must give what hub.db has. */
 static void
-compare(struct explaining *x)
+compare(struct gb_explaining *x)
 {
     struct gb_buf a, b;
     gb_buf_init(&a, 16 * GB_SET_MAX);
@@ -399,7 +244,7 @@ compare(struct explaining *x)
 
 /* Leave out the columns that were not asked for; `by` is renumbered. */
 static void
-select_column(struct explaining *x)
+select_column(struct gb_explaining *x)
 {
     struct gb_explained *out = x->out;
     int n = 0;
@@ -420,21 +265,24 @@ enum gb_err
 gb_explain(struct gb_past *past, int table, int64_t id, int column,
            struct gb_explained *out, struct gb_fail *fail)
 {
-    struct explaining x = {.past = past,
-                           .st = past->look->state,
-                           .table = table,
-                           .column = column,
-                           .id = id,
-                           .out = out};
+    struct gb_state *st = past->look->state;
+    struct gb_explaining x = {.past = past,
+                              .st = st,
+                              .t = &gb_state_schema(st)->tables[table],
+                              .table = table,
+                              .column = column,
+                              .id = id,
+                              .out = out};
     *out = (struct gb_explained){0};
     gb_arena_init(&out->arena, ARENA_MAX);
     enum gb_err e = gb_tables_load(gb_state_tables(x.st), table, id,
                                    &out->arena, &out->rec, &out->found, fail);
     if (!e)
-        e = collect(&x, fail);
+        e = gb_explain_find(&x, fail);
     for (size_t i = 0; i < x.n && !e; i++)
         e = take_set(&x, x.positions[i], fail);
     free(x.positions);
+    free(x.released);
     if (e)
         return e;
     if (x.begun)

@@ -30,6 +30,7 @@ struct gb_write {
     uint32_t seq;
     uint8_t sha256[32];  /* of the set */
     int64_t received_ms; /* the day of its folder */
+    uint64_t released;   /* the entry that released it; 0: it did not wait */
     int index;           /* of the operation in its set, from 0 */
     enum gb_kind kind;
     int64_t actor, time_ms; /* as the device had it */
@@ -45,7 +46,7 @@ struct gb_write {
 };
 
 struct gb_explained {
-    struct gb_write *writes; /* by position and index */
+    struct gb_write *writes; /* in the order in which they took effect */
     int n;
     bool found;  /* the record is in the hub's state */
     bool agrees; /* merging anew gave the record that hub.db has */

@@ -189,8 +189,8 @@ static enum gb_err
 take_set(struct gb_ingest *g, struct gb_span container, struct gb_fail *fail)
 {
     const struct gb_request *r = &g->request;
-    struct gb_arriving a = {.skew = {.clock_ms = r->clock_ms,
-                                     .stick = r->stick || g->file}};
+    struct gb_arriving a = {
+        .skew = {.clock_ms = r->clock_ms, .stick = r->stick || g->file}};
     struct gb_set_info info;
     struct gb_fail why = {0};
     memcpy(a.skew.boot, r->boot, sizeof a.skew.boot);

@@ -417,3 +417,26 @@ for verdict in applied fork '^[0-9]* [23] 0 .* fork' held:SCHEMA held:MALFORMED 
     git -C "$ledger" grep -q -e "$verdict" main -- '*.batch' ||
         fail "no forged set came to $verdict"
 done
+
+# The writes of every record, as the ledger has them, make what hub.db has:
+# what waited counts from where it was released.
+released=0
+for table in loan copy member; do
+    for id in $(number "SELECT (id >> 40) || '-' || (id & 0xffffffffff)
+        FROM $table WHERE _pos >> 4 > 0 LIMIT 60"); do
+        gengbu-hub explain "$hub" $table "$id" >"$T/explained" ||
+            fail "explain $table $id"
+        ! grep -q "released by entry" "$T/explained" ||
+            released=$((released + 1))
+    done
+done
+[ "$released" -gt 9 ] || fail "only $released records with released writes"
+gengbu-hub explain "$hub" loan 3-501 due_on --json >"$T/explained"
+python3 - "$T/explained" <<'PY'
+import json
+import sys
+w = json.load(open(sys.argv[1]))["writes"]
+old = [x for x in w if x["value"] == "2026-05-05"]
+assert len(old) == 1 and old[0]["released"] > old[0]["position"], w
+assert old[0]["fate"] == "overwritten", w
+PY
