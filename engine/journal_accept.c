@@ -119,7 +119,7 @@ load_schema(struct gb_journal *j, uint32_t version, struct gb_schema **out,
         e = gb_fail_set(fail, GB_E_DATABASE,
                         "the journal lacks schema version %u", version);
     if (!e)
-        e = gb_schema_load(gb_db_blob(s, 0), version, out, fail);
+        e = gb_schema_load_again(gb_db_blob(s, 0), version, out, fail);
     sqlite3_finalize(s);
     return e;
 }

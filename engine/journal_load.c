@@ -59,9 +59,9 @@ load_schema(struct gb_journal *j, struct gb_fail *fail)
         gb_schema_free(j->schema);
         j->tables = NULL;
         j->schema = NULL;
-        e = gb_schema_load(gb_db_blob(s, 1),
-                           (uint32_t)sqlite3_column_int64(s, 0), &j->schema,
-                           fail);
+        e = gb_schema_load_again(gb_db_blob(s, 1),
+                                 (uint32_t)sqlite3_column_int64(s, 0),
+                                 &j->schema, fail);
         if (!e)
             e = gb_tables_open(j->db, j->schema, &j->tables, fail);
     } else if (!e && !row) {

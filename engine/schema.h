@@ -163,6 +163,10 @@ enum gb_err gb_schema_read_folder(const char *folder, struct gb_buf *out,
  */
 enum gb_err gb_schema_load(struct gb_span text, uint32_t version,
                            struct gb_schema **out, struct gb_fail *fail);
+/* The same for a text that it took before, out of a database of ours: what is
+ * slow to check (keys, views) is half of the work, and is not checked again. */
+enum gb_err gb_schema_load_again(struct gb_span text, uint32_t version,
+                                 struct gb_schema **out, struct gb_fail *fail);
 void gb_schema_free(struct gb_schema *s);
 
 /* Whether `next` may follow `old`: every table and column is still there with

@@ -142,15 +142,15 @@ end_loading(struct gb_loading *l)
         gb_buf_release(&l->rows[i]);
 }
 
-enum gb_err
-gb_schema_load(struct gb_span text, uint32_t version, struct gb_schema **out,
-               struct gb_fail *fail)
+static enum gb_err
+load_text(struct gb_span text, uint32_t version, bool again,
+          struct gb_schema **out, struct gb_fail *fail)
 {
     *out = NULL;
     if (text.len > GB_SCHEMA_MAX)
         return gb_fail_set(fail, GB_E_LIMIT,
                            "the schema is larger than %d bytes", GB_SCHEMA_MAX);
-    struct gb_loading l = {.fail = fail};
+    struct gb_loading l = {.fail = fail, .again = again};
     l.schema = calloc(1, sizeof *l.schema);
     if (!l.schema)
         return gb_load_no_memory(&l);
@@ -165,4 +165,18 @@ gb_schema_load(struct gb_span text, uint32_t version, struct gb_schema **out,
     else
         *out = l.schema;
     return err;
+}
+
+enum gb_err
+gb_schema_load(struct gb_span text, uint32_t version, struct gb_schema **out,
+               struct gb_fail *fail)
+{
+    return load_text(text, version, false, out, fail);
+}
+
+enum gb_err
+gb_schema_load_again(struct gb_span text, uint32_t version,
+                     struct gb_schema **out, struct gb_fail *fail)
+{
+    return load_text(text, version, true, out, fail);
 }

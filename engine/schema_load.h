@@ -113,6 +113,7 @@ enum gb_sql_mode {
 struct gb_loading {
     struct gb_schema *schema; /* being filled */
     struct gb_fail *fail;
+    bool again; /* it stood once: keys and views are not checked again */
     struct sqlite3 *db;
     struct gb_schema_file *files; /* text ends with a NUL behind its length */
     size_t nfiles;
@@ -198,7 +199,7 @@ enum gb_err gb_load_where(struct gb_loading *l, struct gb_place at, int table,
  * (schema_load_scope.c). */
 enum gb_err gb_load_scope_reads(struct gb_loading *l, struct gb_place at,
                                 int table, struct gb_span condition);
-/* Create the views that wait, and compile each. */
+/* Keep the views that wait; create and compile each, to check it. */
 enum gb_err gb_load_views(struct gb_loading *l);
 
 /* ------------------------------------------------- schema_check.c -- */

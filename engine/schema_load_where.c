@@ -121,7 +121,7 @@ count_name(const struct gb_loading *l, struct gb_span name, struct commons *c,
 {
     for (int i = 0; i < c->n; i++)
         c->named[i] += gb_name_alike(name, c->name[i]);
-    for (int i = 0; i < l->schema->nviews; i++)
+    for (int i = 0; i < l->schema->nviews - 1; i++) /* those before it */
         if (gb_name_alike(name, gb_span_text(l->schema->views[i].name)))
             return sizes[i];
     return 0;
@@ -152,14 +152,12 @@ size_of_view(const struct gb_loading *l, struct gb_span sql,
     return size;
 }
 
-/* Make one view and compile what reads it. */
+/* Name and text of a view, kept. */
 static enum gb_err
-make_view(struct gb_loading *l, const struct gb_pending *p, double *sizes)
+keep_view(struct gb_loading *l, const struct gb_pending *p)
 {
-    struct gb_schema *schema = l->schema;
-    struct gb_view *v = &schema->views[schema->nviews];
+    struct gb_view *v = &l->schema->views[l->schema->nviews];
     struct gb_lexer x = gb_lex_start(p->sql, p->place.line);
-    sqlite3_stmt *s = NULL;
     struct gb_token t = {0};
     for (int i = 0; i < 3; i++) /* CREATE VIEW name */
         t = gb_lex_next(&x);
@@ -167,29 +165,41 @@ make_view(struct gb_loading *l, const struct gb_pending *p, double *sizes)
     t = gb_lex_next(&x);
     if (!err && !gb_token_word(&t, "AS") && !gb_token_sign(&t, '('))
         err = gb_load_fail(l, p->place, "a view starts CREATE VIEW name AS");
-    if (!err)
-        err = gb_load_prepare(l, GB_SQL_CREATE_VIEW, p->place, p->sql, &s);
+    if (err)
+        return err;
+    v->sql = gb_arena_alloc(&l->schema->arena, p->sql.len + 1);
+    if (!v->sql)
+        return gb_load_no_memory(l);
+    memcpy(v->sql, p->sql.ptr, p->sql.len);
+    l->schema->nviews++;
+    return GB_OK;
+}
+
+/* Make the view that was kept last, and compile what reads it. */
+static enum gb_err
+check_view(struct gb_loading *l, const struct gb_pending *p, double *sizes)
+{
+    int n = l->schema->nviews - 1;
+    const char *name = l->schema->views[n].name;
+    sqlite3_stmt *s = NULL;
+    enum gb_err err =
+        gb_load_prepare(l, GB_SQL_CREATE_VIEW, p->place, p->sql, &s);
     if (!err && sqlite3_step(s) != SQLITE_DONE)
         err = gb_load_sql_mistake(l, p->place, p->sql);
     sqlite3_finalize(s);
     if (err)
         return err;
-    double size = size_of_view(l, p->sql, sizes);
-    if (size > COPIES_MAX)
+    sizes[n] = size_of_view(l, p->sql, sizes);
+    if (sizes[n] > COPIES_MAX)
         return gb_load_fail(l, p->place,
                             "the view %s is too large with the "
                             "views and common tables that it names",
-                            v->name);
-    sizes[schema->nviews++] = size;
-    v->sql = gb_arena_alloc(&schema->arena, p->sql.len + 1);
-    char *read = sqlite3_mprintf("SELECT * FROM \"%w\"", v->name);
-    if (v->sql && read) {
-        memcpy(v->sql, p->sql.ptr, p->sql.len);
-        err = gb_load_prepare(l, GB_SQL_VIEW, p->place, gb_span_text(read), &s);
-        sqlite3_finalize(err ? NULL : s);
-    } else {
-        err = gb_load_no_memory(l);
-    }
+                            name);
+    char *read = sqlite3_mprintf("SELECT * FROM \"%w\"", name);
+    if (!read)
+        return gb_load_no_memory(l);
+    err = gb_load_prepare(l, GB_SQL_VIEW, p->place, gb_span_text(read), &s);
+    sqlite3_finalize(err ? NULL : s);
     sqlite3_free(read);
     return err;
 }
@@ -229,8 +239,11 @@ gb_load_views(struct gb_loading *l)
     double *sizes = gb_arena_array(arena, n, sizeof *sizes);
     if (!l->schema->views || !sizes)
         return gb_load_no_memory(l);
-    enum gb_err err = n ? add_engine_columns(l) : GB_OK;
-    for (size_t i = 0; !err && i < n; i++)
-        err = make_view(l, &pending[i], sizes);
+    enum gb_err err = n && !l->again ? add_engine_columns(l) : GB_OK;
+    for (size_t i = 0; !err && i < n; i++) {
+        err = keep_view(l, &pending[i]);
+        if (!err && !l->again)
+            err = check_view(l, &pending[i], sizes);
+    }
     return err;
 }

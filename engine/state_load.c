@@ -52,7 +52,7 @@ static enum gb_err
 load_schema(struct gb_state *st, sqlite3_stmt *s, struct gb_fail *fail)
 {
     struct gb_schema *schema;
-    enum gb_err e = gb_schema_load(
+    enum gb_err e = gb_schema_load_again(
         gb_db_blob(s, 1), (uint32_t)sqlite3_column_int64(s, 0), &schema, fail);
     if (e)
         return e;
