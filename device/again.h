@@ -21,9 +21,10 @@ struct gb_again_report {
     struct gb_again counts;
 };
 
-/* `url` is the hub's.  GB_E_STATE: the journal is no copy; GB_E_EXISTS: the
- * ticket is of its own number; GB_E_SITE: of another site; GB_E_BUSY: another
- * copy goes on just now. */
+/* `url` is the hub's; GB_E_USAGE when it is empty.  GB_E_EXISTS: the journal is
+ * no copy, or the ticket is of its own number; GB_E_SITE: of another site;
+ * GB_E_REFUSED, GB_E_NETWORK: what the hub says, as that another copy goes on
+ * just now; GB_E_BUSY: somebody else has the journal open. */
 enum gb_err gb_again_run(const char *path, const struct gb_ticket *ticket,
                          const char *url, struct gb_again_report *out,
                          struct gb_fail *fail);

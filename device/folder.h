@@ -3,7 +3,8 @@
  *
  *   journal.db     the journal (engine/journal.h)
  *   keys/sign      signs change sets and requests
- *   keys/receive   what the hub sends is sealed to it
+ *   keys/receive   what the hub sends is sealed to it; both end in -NUMBER
+ *                  once the journal goes on under another one (again.h)
  *   lock           held while something is written
  *   lock-sync      held for a whole sync, import or export
  *

@@ -2,7 +2,7 @@
  * db.h - SQLite in short: one way to open, prepare, bind, step and fail.
  *
  * Everything that speaks SQL includes this header and not sqlite3.h.  A
- * `struct gb_stmt` is a prepared statement that its owner finalizes; binding
+ * `sqlite3_stmt` is a prepared statement that its owner finalizes; binding
  * indexes start at 1, columns at 0, as SQLite has them.
  */
 #ifndef GB_DB_H

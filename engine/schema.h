@@ -8,15 +8,17 @@
  * checked and kept here.  The engine knows no domain: all it will ever know
  * of one stands in this structure.
  *
- *   rule(tbl, col, rule)                  how concurrent writes merge
- *   record(tbl, write, void, scope, rival)  levels and conditions, a row a
- * table enum(tbl, col, value, sort)           values that capture accepts
- *   label(tbl, col, value, lang, text)    words for people; col, value may be
- * NULL personal(tbl, col)                    values that never enter the ledger
- *   authority(tbl, col, value, level)     who may write this value
- *   actor(tbl, level)                     the table whose records act, and the
- *                                         column that holds their level (one
- * row)
+ *   rule(tbl, col, rule)              how concurrent writes merge
+ *   record(tbl, write, void, scope,   levels and conditions of a table, at
+ *          rival)                     most one row for each
+ *   enum(tbl, col, value, sort)       values that capture accepts
+ *   label(tbl, col, value, lang,      words for people; col and value may be
+ *         text)                       NULL
+ *   personal(tbl, col)                values that never enter the ledger
+ *   authority(tbl, col, value,        who may write this value
+ *             level)
+ *   actor(tbl, level)                 the table whose records act, and the
+ *                                     column that holds their level (one row)
  *
  * A view may read the schema's tables with three of the engine's columns (_e,
  * the stamp of the insert; _actor, who made the record; _void, the reason of
@@ -24,9 +26,10 @@
  * timezone, offset_min), which has one row.  What a schema's SQL may do
  * otherwise, and why not more, is told in schema_load_open.c.
  *
- * Tables and columns are numbered from 0 in the order of creation; the numbers
- * are valid for one version only (a set names its version).  Everything here
- * is owned by the schema and lives until gb_schema_free().
+ * Tables and columns are numbered from 0 in the order of creation; a version
+ * that follows another keeps its numbers, and may have more (a set names its
+ * version).  Everything here is owned by the schema and lives until
+ * gb_schema_free().
  */
 #ifndef GB_SCHEMA_H
 #define GB_SCHEMA_H

@@ -1,7 +1,7 @@
 /*
  * clock.h - what the clocks of the hub's machine say: the one place at the hub
- * that asks them.  A simulation links its own in place of clock.c, as it does
- * with device/clock.c.
+ * that asks them for what goes into the ledger or a delta.  A simulation links
+ * its own in place of clock.c, as it does with device/clock.c.
  *
  * GENGBU_CLOCK_MS in the environment stands in for the wall clock when the
  * program starts, in milliseconds UTC; it goes on from there.

@@ -1,6 +1,6 @@
 /*
- * office.h - a hub's folder: hub.db, personal.db, ledger.git, keys/,
- * quarantine/, waiting/, and the one way to add to its ledger.
+ * office.h - a hub's folder: site (its id), hub.db, personal.db, ledger.git,
+ * keys/, quarantine/, waiting/, and the one way to add to its ledger.
  *
  *   decide (gb_state_line in an open transaction) -> personal values durable ->
  *   ledger.git prepared -> the ref moves: the commit point -> hub.db committed
