@@ -11,43 +11,38 @@
 
 /* --------------------------------------------------------- taken back -- */
 
-struct taken {
-    int64_t skip;
-};
-
-static void
-count_taken(void *context, const struct gb_taken_back *t)
-{
-    (void)t;
-    ++*(int64_t *)context;
-}
-
+/* Of sets behind this one, which were not accepted before. */
 static void
 print_taken(void *context, const struct gb_taken_back *t)
 {
-    struct taken *k = context;
+    const uint32_t *accepted = context;
     char id[GB_ID_TEXT];
-    if (k->skip-- > 0)
+    if (t->seq <= *accepted)
         return;
     gb_id_print(id, t->id);
     printf("taken back: %s %s: %s (%s)\n", t->table, id, gb_code_text(t->code),
            gb_code_name(t->code));
 }
 
-/* How many operations the hub has taken back so far. */
 static enum gb_err
-taken_count(struct gb_folder *f, int64_t *out, struct gb_fail *fail)
+accepted_before(struct gb_folder *f, uint32_t *out, struct gb_fail *fail)
 {
-    *out = 0;
-    return gb_journal_taken_back(f->journal, count_taken, out, fail);
+    struct gb_journal_info info;
+    enum gb_err e = gb_journal_info(f->journal, &info, fail);
+    *out = e ? 0 : info.accepted;
+    gb_wipe(info.secret, sizeof info.secret);
+    return e;
 }
 
-/* Those that came since there were `before`. */
+/* What became of own work beyond being accepted. */
 static enum gb_err
-taken_since(struct gb_folder *f, int64_t before, struct gb_fail *fail)
+report_taken(struct gb_folder *f, uint32_t accepted, int64_t released,
+             struct gb_fail *fail)
 {
-    struct taken k = {.skip = before};
-    return gb_journal_taken_back(f->journal, print_taken, &k, fail);
+    if (released)
+        printf("%lld operation%s taken back before took effect now\n",
+               (long long)released, released == 1 ? "" : "s");
+    return gb_journal_taken_back(f->journal, print_taken, &accepted, fail);
 }
 
 /* ----------------------------------------------------------------- sync -- */
@@ -111,6 +106,7 @@ json_sync(const struct gb_sync_report *r, struct gb_fail *fail)
     gb_json_pair_int(&w, "sets_accepted", r->applied.accepted_sets);
     gb_json_pair_int(&w, "records_received", r->applied.records);
     gb_json_pair_int(&w, "taken_back", r->applied.quarantined);
+    gb_json_pair_int(&w, "released", r->applied.released);
     gb_json_pair_int(&w, "unsent", r->unsent);
     gb_json_pair_int(&w, "bytes_up", (int64_t)r->bytes_up);
     gb_json_pair_int(&w, "bytes_down", (int64_t)r->bytes_down);
@@ -128,14 +124,14 @@ gb_verb_sync(const struct gb_args *args)
     struct gb_folder f;
     struct gb_sync_report report = {0};
     char url[512];
-    int64_t taken = 0;
+    uint32_t accepted = 0;
     bool json = gb_args_flag(args, "json");
     enum gb_err e =
         gb_verb_open(args, &f, "gengbu sync", GB_FOLDER_READ, &fail);
     if (!e)
         e = find_url(args, &f, url, sizeof url, &fail);
     if (!e)
-        e = taken_count(&f, &taken, &fail);
+        e = accepted_before(&f, &accepted, &fail);
     if (!e)
         e = gb_sync_run(&f, url, &report, &fail);
     if (!e && json)
@@ -143,7 +139,7 @@ gb_verb_sync(const struct gb_args *args)
     else if (!e)
         print_sync(&report);
     if (!e && !json)
-        e = taken_since(&f, taken, &fail);
+        e = report_taken(&f, accepted, report.applied.released, &fail);
     if (!e && gb_args_value(args, "hub"))
         e = keep_url(&f, url, &fail);
     gb_folder_close(&f);
@@ -176,6 +172,7 @@ struct importing {
     const struct gb_args *args;
     struct gb_folder f;
     int files, failed;
+    int64_t released;
     bool is_json;
     struct gb_buf out; /* the document */
     struct gb_json_writer json;
@@ -203,6 +200,7 @@ json_import(struct gb_json_writer *w, const char *path,
     gb_json_pair_int(w, "records", in->counts.records);
     gb_json_pair_int(w, "sets_accepted", in->counts.accepted_sets);
     gb_json_pair_int(w, "taken_back", in->counts.quarantined);
+    gb_json_pair_int(w, "released", in->counts.released);
     gb_json_pair_text(w, "error", fail->code ? fail->text : NULL);
     gb_json_end_object(w);
 }
@@ -219,6 +217,7 @@ import_file(struct importing *im, const char *path, bool in_folder)
         return;
     im->files++;
     im->failed += e != GB_OK;
+    im->released += e ? 0 : in.counts.released;
     if (im->is_json)
         json_import(&im->json, path, &in, &fail);
     else if (!e)
@@ -275,20 +274,20 @@ gb_verb_import(const struct gb_args *args)
 {
     struct gb_fail fail = {0};
     struct importing im = {.args = args, .is_json = gb_args_flag(args, "json")};
-    int64_t taken = 0;
+    uint32_t accepted = 0;
     gb_buf_init(&im.out, GB_VERB_OUT_MAX);
     im.json = gb_json_writer(&im.out, true);
     gb_json_begin_array(&im.json);
     enum gb_err e =
         gb_verb_open(args, &im.f, "gengbu import", GB_FOLDER_READ, &fail);
     if (!e)
-        e = taken_count(&im.f, &taken, &fail);
+        e = accepted_before(&im.f, &accepted, &fail);
     if (!e)
         e = import_all(&im, &fail);
     if (!e)
         e = gb_folder_reopen(&im.f, GB_FOLDER_READ, &fail);
     if (!e && !im.is_json)
-        e = taken_since(&im.f, taken, &fail);
+        e = report_taken(&im.f, accepted, im.released, &fail);
     gb_folder_close(&im.f);
     gb_json_end_array(&im.json);
     gb_buf_text(&im.out, "\n");

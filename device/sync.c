@@ -94,6 +94,7 @@ add_counts(struct gb_applied *to, const struct gb_applied *more)
     to->records += more->records;
     to->accepted_sets += more->accepted_sets;
     to->quarantined += more->quarantined;
+    to->released += more->released;
 }
 
 /* Whether the journal stands where it stood; else another delta was taken in

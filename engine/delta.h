@@ -84,6 +84,7 @@ enum gb_delta_joined_kind {
     GB_DELTA_J_LARGE,    /* strings: a record each */
     GB_DELTA_J_LEFT,     /* names of records that are out of scope now */
     GB_DELTA_J_KNOWN,    /* strings: known.h, for a copy that goes on */
+    GB_DELTA_J_WAITS,    /* strings: the receiver's operations that wait */
     GB_DELTA_JOINED_COUNT
 };
 extern const unsigned gb_delta_joined_section[GB_DELTA_JOINED_COUNT];
@@ -148,7 +149,8 @@ enum {
     GB_DELTA_GONE = 17,
     GB_DELTA_LARGE = 18,
     GB_DELTA_LEFT = 19,
-    GB_DELTA_KNOWN = 20
+    GB_DELTA_KNOWN = 20,
+    GB_DELTA_WAITS = 21
 };
 #define GB_DELTA_HEADER 140
 #define GB_DELTA_RECORDS_MAX 4096 /* of one part: bounds a device's memory */

@@ -6,6 +6,9 @@
 #include "scope.h"
 #include "touch.h"
 
+/* What is said of an operation that waits: two numbers and a code. */
+#define WAIT_MAX 64
+
 /* A record that may have to come. */
 struct touch {
     int table;
@@ -270,6 +273,39 @@ bring_receipts(struct making *m, struct gb_fail *fail)
     return e;
 }
 
+/* All of the device's own operations that wait: what it has taken back beyond
+ * these took effect since. */
+static enum gb_err
+bring_waiting(struct making *m, struct gb_fail *fail)
+{
+    sqlite3_stmt *s;
+    struct gb_buf b, string;
+    bool row;
+    gb_buf_init(&b, WAIT_MAX);
+    gb_buf_init(&string, WAIT_MAX);
+    enum gb_err e =
+        gb_db_preparef(gb_state_db(m->st), &s, fail,
+                       "SELECT seq, idx, code FROM _wait WHERE device = %d "
+                       "ORDER BY seq, idx",
+                       m->ask->device);
+    while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
+        gb_buf_clear(&b);
+        gb_buf_clear(&string);
+        gb_buf_varint(&b, (uint64_t)sqlite3_column_int64(s, 0));
+        gb_buf_varint(&b, (uint64_t)sqlite3_column_int64(s, 1));
+        gb_buf_span(&b, gb_db_blob(s, 2));
+        gb_buf_string(&string, gb_buf_view(&b));
+        e = gb_buf_check(&string, "what waits", fail);
+        if (!e)
+            e = gb_delta_stream(&m->out, GB_DELTA_J_WAITS, gb_buf_view(&string),
+                                fail);
+    }
+    sqlite3_finalize(s);
+    gb_buf_release(&b);
+    gb_buf_release(&string);
+    return e;
+}
+
 static enum gb_err
 bring_id(void *context, int table, int64_t id, struct gb_fail *fail)
 {
@@ -281,6 +317,8 @@ static enum gb_err
 bring_all(struct making *m, struct gb_fail *fail)
 {
     enum gb_err e = bring_receipts(m, fail);
+    if (!e)
+        e = bring_waiting(m, fail);
     if (!e)
         e = gb_delta_stream(&m->out, GB_DELTA_J_KNOWN, m->ask->known, fail);
     if (!e && m->out.head.keep) {

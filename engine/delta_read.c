@@ -55,7 +55,7 @@ read_sections(struct gb_span part, struct gb_sections *out,
     static const uint8_t known[] = {
         GB_DELTA_SITE,     GB_DELTA_DEVICE, GB_DELTA_RECORDS, GB_DELTA_SCHEMA,
         GB_DELTA_RECEIPTS, GB_DELTA_PROOF,  GB_DELTA_LINEAGE, GB_DELTA_GONE,
-        GB_DELTA_LARGE,    GB_DELTA_LEFT,   GB_DELTA_KNOWN};
+        GB_DELTA_LARGE,    GB_DELTA_LEFT,   GB_DELTA_KNOWN,   GB_DELTA_WAITS};
     if (part.len < GB_DELTA_HEADER)
         return gb_fail_set(fail, GB_E_FORMAT, "not a part of a delta");
     struct gb_span rest =
@@ -138,6 +138,7 @@ const unsigned gb_delta_joined_section[GB_DELTA_JOINED_COUNT] = {
     [GB_DELTA_J_LARGE] = GB_DELTA_LARGE,
     [GB_DELTA_J_LEFT] = GB_DELTA_LEFT,
     [GB_DELTA_J_KNOWN] = GB_DELTA_KNOWN,
+    [GB_DELTA_J_WAITS] = GB_DELTA_WAITS,
 };
 
 void

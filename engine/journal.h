@@ -171,14 +171,15 @@ enum gb_err gb_journal_delta_part(struct gb_journal *j, struct gb_span part,
 /* Counts for people, of the last delta applied. */
 struct gb_applied {
     int64_t records, accepted_sets, quarantined;
-    int64_t left; /* of the records: these are out of scope now */
+    int64_t released; /* operations taken back before, in effect now */
+    int64_t left;     /* of the records: these are out of scope now */
 };
 enum gb_err gb_journal_delta_apply(struct gb_journal *j,
                                    const struct gb_sign_key *key,
                                    struct gb_applied *out,
                                    struct gb_fail *fail);
 
-/* Operations that the hub took back, with its reason. */
+/* Operations that the hub took back and that wait there, with its reason. */
 struct gb_taken_back {
     uint32_t seq;
     int index;

@@ -193,6 +193,8 @@ apply(struct gb_journal *j, struct gb_delta_in *d,
     if (!e)
         e = gb_delta_accept(j, d, fail);
     if (!e)
+        e = gb_delta_still_waiting(j, d, fail);
+    if (!e)
         e = take_schema(j, d, fail);
     if (!e)
         e = gb_delta_put(j, d, fail);

@@ -67,6 +67,10 @@ enum gb_err gb_delta_undo(struct gb_journal *j, const struct gb_delta_in *d,
  * state here too, or are taken back. */
 enum gb_err gb_delta_accept(struct gb_journal *j, struct gb_delta_in *d,
                             struct gb_fail *fail);
+/* Of what was taken back, what does not wait at the hub any more took effect
+ * since; the rest waits for what the hub says now. */
+enum gb_err gb_delta_still_waiting(struct gb_journal *j, struct gb_delta_in *d,
+                                   struct gb_fail *fail);
 /* The hub's records in place of what was accepted here; those that left the
  * scope stay, read-only, as long as unaccepted changes name them. */
 enum gb_err gb_delta_put(struct gb_journal *j, struct gb_delta_in *d,

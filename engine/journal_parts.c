@@ -187,6 +187,46 @@ gb_delta_take_known(struct gb_journal *j, struct gb_fail *fail)
     return stream(j, &w, GB_DELTA_J_KNOWN, keep_known, fail);
 }
 
+static enum gb_err
+note_waiting(void *context, struct gb_span part, struct gb_fail *fail)
+{
+    struct streaming *w = context;
+    struct gb_span body;
+    enum gb_err e = gb_delta_join(&w->joined, part, fail);
+    while (!e && gb_delta_joined_string(&w->joined, &body)) {
+        struct gb_reader in = gb_reader_of(body);
+        uint64_t seq = gb_read_varint(&in), index = gb_read_varint(&in);
+        enum gb_code code =
+            gb_code_parse(gb_read_bytes(&in, gb_read_left(&in)));
+        if (in.bad || code == GB_CODE_COUNT)
+            return gb_fail_set(fail, GB_E_FORMAT,
+                               "what waits, in a delta: damaged");
+        sqlite3_stmt *s = gb_journal_sql(w->context, GB_JSQL_STILL_TAKEN);
+        sqlite3_bind_int64(s, 1, (int64_t)seq);
+        sqlite3_bind_int64(s, 2, (int64_t)index);
+        gb_db_bind_text(s, 3, gb_code_name(code));
+        e = gb_db_run(s, fail);
+    }
+    return e;
+}
+
+enum gb_err
+gb_delta_still_waiting(struct gb_journal *j, struct gb_delta_in *d,
+                       struct gb_fail *fail)
+{
+    struct streaming w = {.context = j};
+    /* a malformed set waits for ever, and its operations have no row there */
+    enum gb_err e = gb_db_exec(
+        j->db, "UPDATE _taken SET code = NULL WHERE code <> 'MALFORMED'", fail);
+    if (!e)
+        e = stream(j, &w, GB_DELTA_J_WAITS, note_waiting, fail);
+    if (!e)
+        e = gb_db_exec(j->db, "DELETE FROM _taken WHERE code IS NULL", fail);
+    if (!e)
+        d->counts->released = sqlite3_changes(j->db);
+    return e;
+}
+
 struct visiting {
     const struct gb_schema *schema;
     gb_visit *visit;

@@ -71,6 +71,7 @@
       "INSERT INTO _set(seq, sha, first, last, ops, schema, base, signed, "    \
       "signature, personal) VALUES(?,?,?,?,?,?,?,?,?,?)")                      \
     X(ADD_KNOWN, "INSERT INTO _known(body) VALUES(?)")                         \
+    X(STILL_TAKEN, "UPDATE _taken SET code = ?3 WHERE seq = ?1 AND idx = ?2")  \
     X(GET_SET,                                                                 \
       "SELECT signed, signature, personal, sha FROM _set WHERE seq = ?")       \
     X(READONLY, "SELECT 1 FROM _readonly WHERE tbl = ? AND id = ?")            \

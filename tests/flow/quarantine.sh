@@ -90,3 +90,48 @@ quarantine retry "$void" --actor 0-1 --reason 核实 >"$T/retry" 2>&1 || :
 same "$(quarantine show "$void" | field 'd["code"]')" AUTHORITY \
     "its record came, and it takes a higher level"
 gengbu-audit "$ledger" >/dev/null
+
+# ------------------------------------------------ what its own device hears
+
+# carry: handheld 2 to the hub and back; what it says of that in $T/carried
+carry()
+{
+    rm -rf "$T/stick"
+    mkdir "$T/stick"
+    gengbu export "$T/2" "$T/stick" >/dev/null
+    gengbu-hub import "$hub" "$T/stick" >/dev/null
+    rm -rf "$T/stick"
+    mkdir "$T/stick"
+    gengbu-hub export "$hub" --device 2 --to "$T/stick" >/dev/null
+    gengbu import "$T/2" "$T/stick" >"$T/carried"
+}
+
+# taken: the codes of what handheld 2 lists as taken back
+taken()
+{
+    gengbu status "$T/2" --json |
+        field '",".join(t["code"] for t in d["taken_back"])'
+}
+
+# A handheld that gives itself a level does no more than its own.
+handheld 2 1
+carry
+sqlite3 "$T/2/journal.db" "UPDATE _journal SET value = 2 WHERE key = 'level'"
+gengbu void "$T/2" book 1-1 --reason 重复
+gengbu void "$T/2" book 0-2 --reason 重复
+carry
+same "$(grep -c "^taken back: .*higher level .*(AUTHORITY)" "$T/carried")" 2 \
+    "what is taken back"
+same "$(taken)" AUTHORITY,AUTHORITY "its list"
+carry
+same "$(grep -c "taken back" "$T/carried" || :)" 0 "it is said once"
+
+# A supervisor lets one of them take effect.
+same "$(quarantine | field 'd["operations"][-2]["table"]')" book "the first"
+quarantine retry "$(quarantine | field 'd["operations"][-2]["n"]')" \
+    --actor 0-1 --reason 核实 >/dev/null
+carry
+grep -q "^1 operation taken back before took effect now" "$T/carried" ||
+    fail "$(cat "$T/carried")"
+same "$(taken)" AUTHORITY "what still waits"
+gengbu show "$T/2" book 1-1 | grep -q 重复 || fail "book 1-1 is not void"
