@@ -176,15 +176,22 @@ take_request(struct gb_ingest *g, struct gb_span container,
 /* ------------------------------------------------------------------ sets -- */
 
 static void
-refuse(struct gb_ingest *g, struct gb_span bytes, const struct gb_fail *why)
+count_refused(struct gb_ingest *g, const struct gb_fail *why)
 {
-    gb_quarantine_keep(g->hub, bytes, g->bundle.device, why);
     g->refused++;
     g->why = *why;
 }
 
+static void
+refuse(struct gb_ingest *g, struct gb_span bytes, const struct gb_fail *why)
+{
+    gb_quarantine_keep(g->hub, bytes, g->bundle.device, why);
+    count_refused(g, why);
+}
+
 /* A device sends its own work only: another could leave out the personal values
- * behind the signature, and of its clock nothing is known. */
+ * behind the signature, and of its clock nothing is known.  A set of another
+ * is not kept, as nobody may let it in later. */
 static enum gb_err
 take_set(struct gb_ingest *g, struct gb_span container, struct gb_fail *fail)
 {
@@ -197,11 +204,14 @@ take_set(struct gb_ingest *g, struct gb_span container, struct gb_fail *fail)
     enum gb_err e = gb_container_split(container, &a.parts, &why);
     if (!e)
         e = gb_set_info(a.parts.signed_bytes, &info, &why);
-    if (!e && info.device != r->device)
-        e = gb_fail_set(&why, GB_E_FORMAT,
-                        "a set of device %d in a bundle of device %d: sync "
-                        "device %d itself",
-                        info.device, r->device, info.device);
+    if (!e && info.device != r->device) {
+        gb_fail_set(&why, GB_E_FORMAT,
+                    "a set of device %d in a bundle of device %d: sync device "
+                    "%d itself",
+                    info.device, r->device, info.device);
+        count_refused(g, &why);
+        return GB_OK;
+    }
     if (!e)
         e = gb_office_verify(g->reader, g->site, &a, &why);
     if (gb_err_is_ours(e))

@@ -6,8 +6,9 @@
  * Every frame is opened with the hub's receiving key and its signature checked
  * on the thread that reads the bundle, with a reader's state; sets are handed
  * to the intake a few MiB at a time.  A bundle that breaks off loses only what
- * was not whole.  Bytes without a good signature, and sets of another device,
- * go to the quarantine, and the frames behind them are taken all the same.
+ * was not whole.  Bytes without a good signature go to the quarantine, sets of
+ * another device are refused, and the frames behind them are taken all the
+ * same.
  */
 #ifndef GB_INGEST_H
 #define GB_INGEST_H

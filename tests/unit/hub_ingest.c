@@ -229,6 +229,7 @@ test_set_of_another(void **state)
     assert_int_equal(g.refused, 1);
     assert_int_equal(g.taken, 0);
     assert_non_null(strstr(g.why.text, "itself"));
+    assert_int_equal(count_files(&s->w, "quarantine", ""), 0);
     gb_buf_release(&b);
     gb_buf_release(&p.bytes);
     push(&s->a, seq, seq);
