@@ -30,7 +30,8 @@ struct quarantine {
     bool is_json;
 };
 
-/* An operation that waits: a row of _wait, borrowed until the next one. */
+/* An operation that waits: a row of _wait, borrowed until the next one; or a
+ * whole set of which nothing can be read, with index -1. */
 struct waiting {
     int64_t pos, stamp, kind, id, actor;
     int index, device;
@@ -39,6 +40,11 @@ struct waiting {
 };
 #define WAITING                                                                \
     "SELECT pos, idx, device, stamp, code, kind, tbl, id, actor FROM _wait "
+#define WHOLE_SETS                                                             \
+    "SELECT pos, -1, device, 0, rtrim(substr(line, instr(line, ' held:') + "   \
+    "6), char(10)) AS code, 0, NULL, 0, 0 FROM _set WHERE line GLOB "          \
+    "'* held:*' AND (code = 'MALFORMED' OR line GLOB '* - * held:SCHEMA*') "   \
+    "AND NOT EXISTS(SELECT 1 FROM _wait w WHERE w.pos = _set.pos) "
 
 static void
 read_waiting(sqlite3_stmt *s, struct waiting *out)
@@ -54,14 +60,23 @@ read_waiting(sqlite3_stmt *s, struct waiting *out)
                             .actor = sqlite3_column_int64(s, 8)};
 }
 
+/* How it is named: "POSITION.NUMBER", a whole set "POSITION". */
+static const char *
+name_of(const struct waiting *o, char out[GB_PAST_ACTOR])
+{
+    int n = snprintf(out, GB_PAST_ACTOR, "%lld", (long long)o->pos);
+    if (o->index >= 0)
+        snprintf(out + n, GB_PAST_ACTOR - (size_t)n, ".%d", o->index + 1);
+    return out;
+}
+
 /* Members of the object that the caller has begun. */
 static void
 write_waiting(struct quarantine *q, const struct waiting *o)
 {
     struct gb_json_writer *w = &q->json;
     char text[GB_PAST_ACTOR];
-    snprintf(text, sizeof text, "%lld.%d", (long long)o->pos, o->index + 1);
-    gb_json_pair_text(w, "n", text);
+    gb_json_pair_text(w, "n", name_of(o, text));
     gb_json_pair_int(w, "position", o->pos);
     gb_json_pair_int(w, "device", o->device);
     gb_json_pair_int(w, "stamp", o->stamp);
@@ -100,10 +115,14 @@ print_waiting(struct quarantine *q, const struct waiting *o, struct gb_grid *g)
     char id[GB_ID_TEXT] = "", who[GB_PAST_ACTOR];
     if (o->table)
         gb_id_print(id, o->id);
-    gb_grid_printf(g, "%lld.%d", (long long)o->pos, o->index + 1);
-    gb_grid_printf(g, "%s %s %s", kind_name(o->kind), o->table ? o->table : "",
-                   id);
-    gb_grid_text(g, gb_past_actor(q->look.state, o->actor, who));
+    gb_grid_text(g, name_of(o, who));
+    if (o->index < 0)
+        gb_grid_text(g, "a whole change set");
+    else
+        gb_grid_printf(g, "%s %s %s", kind_name(o->kind),
+                       o->table ? o->table : "", id);
+    gb_grid_text(g, o->index < 0 ? ""
+                                 : gb_past_actor(q->look.state, o->actor, who));
     gb_grid_printf(g, "%d", o->device);
     gb_grid_text(g, gb_code_name(o->code));
 }
@@ -115,8 +134,9 @@ list_operations(struct quarantine *q, struct gb_grid *g, struct gb_fail *fail)
     sqlite3_stmt *s = NULL;
     struct waiting o;
     bool row;
-    enum gb_err e = gb_db_prepare(gb_state_db(q->look.state),
-                                  WAITING "ORDER BY pos, idx", &s, fail);
+    enum gb_err e = gb_db_prepare(
+        gb_state_db(q->look.state),
+        WAITING "UNION ALL " WHOLE_SETS "ORDER BY 1, 2", &s, fail);
     while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
         read_waiting(s, &o);
         if (!q->is_json) {
@@ -322,6 +342,40 @@ show_operation(struct quarantine *q, uint64_t pos, int index,
     return e;
 }
 
+/* Nothing of it can be read, so this is all that there is to say. */
+static enum gb_err
+show_set(struct quarantine *q, uint64_t pos, struct gb_fail *fail)
+{
+    sqlite3_stmt *s = NULL;
+    struct waiting o;
+    bool row = false;
+    enum gb_err e = gb_db_preparef(gb_state_db(q->look.state), &s, fail,
+                                   WHOLE_SETS "AND pos = %lld", (long long)pos);
+    if (!e)
+        e = gb_db_step(s, &row, fail);
+    if (!e && !row)
+        e = gb_fail_set(fail, GB_E_MISSING,
+                        "change set %llu is not in quarantine as a whole: give "
+                        "one of its operations, %llu.1",
+                        (unsigned long long)pos, (unsigned long long)pos);
+    if (!e) {
+        read_waiting(s, &o);
+        if (q->is_json) {
+            gb_json_begin_object(&q->json);
+            write_waiting(q, &o);
+            gb_json_end_object(&q->json);
+        } else {
+            gb_buf_printf(&q->out,
+                          "%s: %s\nentry %lld of the ledger, device %d: it "
+                          "stays there as evidence, and never takes effect\n",
+                          gb_code_name(o.code), gb_code_text(o.code),
+                          (long long)o.pos, o.device);
+        }
+    }
+    sqlite3_finalize(s);
+    return e;
+}
+
 struct finding {
     struct quarantine *q;
     const char *id;
@@ -362,6 +416,9 @@ show(struct quarantine *q, const char *which, struct gb_fail *fail)
     if (sscanf(which, "%llu.%d%n", &pos, &index, &end) == 2 && !which[end] &&
         index > 0)
         return show_operation(q, pos, index - 1, fail);
+    if (strlen(which) < GB_QUARANTINE_ID - 1 &&
+        sscanf(which, "%llu%n", &pos, &end) == 1 && !which[end])
+        return show_set(q, pos, fail);
     enum gb_err e =
         gb_quarantine_list(q->look.path, show_entry, &f, &more, fail);
     if (!e && !f.found)

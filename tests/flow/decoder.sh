@@ -423,7 +423,7 @@ done
 released=0
 for table in loan copy member; do
     for id in $(number "SELECT (id >> 40) || '-' || (id & 0xffffffffff)
-        FROM $table WHERE _pos >> 4 > 0 LIMIT 60"); do
+        FROM $table WHERE _pos >> 4 > 0 LIMIT 30"); do
         gengbu-hub explain "$hub" $table "$id" >"$T/explained" ||
             fail "explain $table $id"
         ! grep -q "released by entry" "$T/explained" ||
@@ -440,3 +440,12 @@ old = [x for x in w if x["value"] == "2026-05-05"]
 assert len(old) == 1 and old[0]["released"] > old[0]["position"], w
 assert old[0]["fate"] == "overwritten", w
 PY
+
+# A set of which nothing can be read is listed as a whole.
+malformed=$(number "SELECT count(*) FROM _set WHERE line LIKE '%held:MALFORMED_'")
+[ "$malformed" -gt 3 ] || fail "only $malformed malformed sets"
+same "$(gengbu-hub quarantine "$hub" | grep -c 'a whole change set.*MALFORMED$')" \
+    "$malformed" "malformed sets in quarantine"
+first=$(number "SELECT min(pos) FROM _set WHERE line LIKE '%held:MALFORMED_'")
+gengbu-hub quarantine "$hub" show "$first" | grep -q "^MALFORMED: "
+refused 1 "not in quarantine" gengbu-hub quarantine "$hub" show 1
