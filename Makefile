@@ -4,6 +4,11 @@ SOVERSION := 0
 PREFIX ?= /usr/local
 DESTDIR ?=
 
+# All processors, unless -j says otherwise.
+ifeq ($(filter -j%,$(MAKEFLAGS)),)
+MAKEFLAGS += -j$(shell nproc)
+endif
+
 # SAN=address,undefined and COVER=1 build in folders of their own, so that
 # objects made with different flags never mix.
 comma := ,
