@@ -11,8 +11,9 @@
 #include "hub/batch.h"
 #include "hub/decode.h"
 
-/* There may be no room for one more line behind so many bytes of them. */
-#define LINES_FULL (GB_LEDGER_FILE_MAX - GB_LINE_MAX)
+/* Behind so many bytes of lines there may be no room for one more, and for
+ * those of what it releases. */
+#define LINES_FULL (GB_LEDGER_FILE_MAX - 2 * GB_LINE_MAX)
 
 static enum gb_err
 no_memory(struct gb_fail *fail)
@@ -268,18 +269,24 @@ retry(struct gb_batch *b, struct gb_fail *fail)
     return e;
 }
 
+static bool
+full(const struct gb_batch *b)
+{
+    return b->lines.len > LINES_FULL || b->bytes > GB_BATCH_BYTES;
+}
+
 /* Sets in whatever order, until none of those left can go on, or the batch is
  * full: what is left then waits for the next one.  Our own go on from one
- * another: nothing of ours may come between. */
+ * another: nothing of ours may come between, and none of them wait. */
 enum gb_err
 gb_batch_decide(struct gb_batch *b, struct gb_fail *fail)
 {
     bool moved = true;
     while (moved) {
         moved = false;
-        for (size_t i = 0; i < b->n && b->lines.len <= LINES_FULL; i++) {
+        for (size_t i = 0; i < b->n; i++) {
             struct gb_arriving *a = &b->sets[i];
-            if (a->outcome != GB_WAITING)
+            if (a->outcome != GB_WAITING || (full(b) && !a->own))
                 continue;
             enum gb_err e = try_set(b, a, fail);
             bool more = a->own && i + 1 < b->n;

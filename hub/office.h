@@ -54,6 +54,10 @@ void gb_office_close(struct gb_office *o); /* NULL is harmless */
 void gb_office_path(const struct gb_office *o, const char *name,
                     char out[GB_FILE_PATH_MAX]);
 
+/* Bytes of sets behind which a batch is full.  A commit is replayed whole, in
+ * memory (GB_REPLAY_MAX), and while it is written nobody else is served. */
+#define GB_BATCH_BYTES ((size_t)64 * 1024 * 1024)
+
 /* What becomes of a set that came in. */
 enum gb_outcome {
     GB_TAKEN,   /* has a position now: see pos */
@@ -87,7 +91,8 @@ enum gb_err gb_office_verify(struct gb_state *st, const uint8_t site[16],
 
 /*
  * One batch: every set that can have a position gets one, whatever order they
- * stand in.  A signature counts by the key that is in force under the lock: it
+ * stand in, until the batch is full; our own go into one, or GB_E_LIMIT.  A
+ * signature counts by the key that is in force under the lock: it
  * is checked again when another key verified it, or none.  GB_OK when what was
  * taken is durable and applied; on failure nothing is.
  */
