@@ -166,6 +166,19 @@ take_set(struct gb_batch *b, struct gb_arriving *a, struct gb_decoded *d,
     return gb_buf_check(&b->lines, "a batch", fail);
 }
 
+enum gb_err
+gb_office_ready(struct gb_state *st, const struct gb_set_info *info,
+                const struct gb_set *set, bool *yes, struct gb_fail *fail)
+{
+    uint64_t pos = 0;
+    enum gb_err e = gb_state_parent_there(st, set, yes, fail);
+    if (e || !*yes || !gb_set_follows(info))
+        return e;
+    e = gb_state_find(st, info->device, info->seq - 1, info->prev, &pos, fail);
+    *yes = !e && pos;
+    return e;
+}
+
 /* Whether a set is known already, can have a position now, or must wait. */
 static enum gb_err
 look(struct gb_batch *b, struct gb_arriving *a, const struct gb_decoded *d,
@@ -184,15 +197,7 @@ look(struct gb_batch *b, struct gb_arriving *a, const struct gb_decoded *d,
         return GB_OK;
     }
     a->outcome = GB_WAITING;
-    e = gb_state_parent_there(b->o->state, d->in.set, go, fail);
-    if (e || !*go)
-        return e;
-    if (!gb_set_follows(info))
-        return GB_OK;
-    e = gb_state_find(b->o->state, info->device, info->seq - 1, info->prev,
-                      &pos, fail);
-    *go = !e && pos;
-    return e;
+    return gb_office_ready(b->o->state, info, d->in.set, go, fail);
 }
 
 /* Whether the bytes of a set are what its device sent.  If not, they are not

@@ -89,6 +89,13 @@ struct gb_arriving {
 enum gb_err gb_office_verify(struct gb_state *st, const uint8_t site[16],
                              struct gb_arriving *a, struct gb_fail *fail);
 
+/* Whether the sets that must come before a set have a position: the one that
+ * it names as its predecessor, or that its number continues (`set`, NULL when
+ * it cannot be read).  Only then it can have one itself. */
+enum gb_err gb_office_ready(struct gb_state *st, const struct gb_set_info *info,
+                            const struct gb_set *set, bool *yes,
+                            struct gb_fail *fail);
+
 /*
  * One batch: every set that can have a position gets one, whatever order they
  * stand in, until the batch is full; our own go into one, or GB_E_LIMIT.  A
