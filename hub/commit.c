@@ -145,6 +145,22 @@ write_ledger(struct gb_batch *b, struct gb_oid *commit, struct gb_fail *fail)
     return e;
 }
 
+/* The batch is durable: tidying up that fails is tried again behind the next
+ * one, and told once. */
+static void
+tidy(struct gb_office *o)
+{
+    struct gb_fail why = {0};
+    bool failed =
+        gb_ledger_consolidate(o->ledger, GB_LEDGER_PACKS_MAX, &why) != GB_OK;
+    if (failed && !o->untidy)
+        gb_office_tell(o,
+                       "the ledger's packs cannot be merged, and become more "
+                       "with each batch",
+                       &why);
+    o->untidy = failed;
+}
+
 /* From here on the batch is in the ledger: hub.db follows, now or at the next
  * start. */
 static enum gb_err
@@ -161,9 +177,7 @@ publish(struct gb_batch *b, const struct gb_oid *commit, struct gb_fail *fail)
         return e;
     o->tip = *commit;
     o->have_tip = true;
-    /* the batch is durable: tidying up that fails is tried again next time */
-    struct gb_fail ignored = {0};
-    gb_ledger_consolidate(o->ledger, GB_LEDGER_PACKS_MAX, &ignored);
+    tidy(o);
     return GB_OK;
 }
 

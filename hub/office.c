@@ -21,6 +21,17 @@ gb_office_path(const struct gb_office *o, const char *name,
     snprintf(out, GB_FILE_PATH_MAX, "%.3000s/%s", o->path, name);
 }
 
+void
+gb_office_tell(const struct gb_office *o, const char *what,
+               const struct gb_fail *why)
+{
+    char line[1024];
+    if (!o->log)
+        return;
+    snprintf(line, sizeof line, "%s: %s", what, why->text);
+    o->log(o->log_context, line);
+}
+
 /* The wall clock against the monotonic one. */
 static int64_t
 wall_less_mono(const struct gb_hub_now *now)

@@ -42,6 +42,11 @@ struct gb_office {
     int64_t highest;        /* id of the hub's last record, */
     bool counter;           /* once it was looked for */
     int64_t wall_less_mono; /* at open, to see the wall clock jump */
+    bool untidy;            /* packs could not be merged: it was told */
+    /* Hears what went wrong beside the work, which stands: one line each.  NULL
+     * until the caller sets it: nobody. */
+    void (*log)(void *context, const char *line);
+    void *log_context;
 };
 
 /* Open an existing hub for writing and catch up with its ledger (under the
