@@ -2,6 +2,8 @@
  * and none stands in another's way */
 #include "hub_office_fixture.h"
 
+#include <sys/stat.h>
+
 #include "engine/sshsig.h"
 #include "hub/waiting.h"
 
@@ -192,15 +194,68 @@ test_left_by_a_full_batch(void **state)
     }
 }
 
+static char said[1024];
+
+static void
+hear(void *context, const char *line)
+{
+    (void)context;
+    snprintf(said, sizeof said, "%s", line);
+}
+
+/* What waits is in nobody's way: a sender whose sets are durable is told so,
+ * though the waiting ones cannot be tried. */
+static void
+test_retry_fails(void **state)
+{
+    struct scene *s = *state;
+    struct raw r;
+    char path[200];
+    s->w.hub->log = hear;
+    said[0] = 0;
+    snprintf(path, sizeof path, "%s/waiting/2-2-00000000.gbcs", s->w.path);
+    assert_int_equal(mkdir(path, 0700), 0);
+    make_raw(&s->a, 1, none, 0, &r);
+    send_raw(&s->a, &r, true);
+    assert_non_null(strstr(said, "what waits cannot be tried again: "));
+    gb_buf_release(&r.bytes);
+}
+
+/* A set that must wait and cannot be kept is not taken over from its sender;
+ * the others of the same bundle have their positions. */
+static void
+test_keep_fails(void **state)
+{
+    struct scene *s = *state;
+    struct raw r[2];
+    struct parcel p;
+    struct gb_ingest g;
+    struct gb_fail fail;
+    char path[200];
+    snprintf(path, sizeof path, "%s/waiting", s->w.path);
+    assert_int_equal(rmdir(path), 0);
+    make_raw(&s->a, 1, none, 0, &r[0]);
+    make_raw(&s->a, 3, r[0].sha, 0, &r[1]);
+    uint64_t size = gb_state_size(s->w.hub->state);
+    begin_parcel(&s->a, &p);
+    for (int i = 0; i < 2; i++)
+        add_frame(&s->w, &p, GB_FRAME_SET, gb_buf_view(&r[i].bytes));
+    end_parcel(&p);
+    assert_int_not_equal(deliver(&s->w, &p, p.bytes.len, &g, &fail), GB_OK);
+    assert_int_equal(gb_state_size(s->w.hub->state), size + 1);
+    gb_buf_release(&p.bytes);
+    for (int i = 0; i < 2; i++)
+        gb_buf_release(&r[i].bytes);
+}
+
 int
 main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_stuck_starve_nobody),
-        TEST(test_chain_at_once),
-        TEST(test_behind_a_fork),
-        TEST(test_left_by_a_full_batch),
+        TEST(test_stuck_starve_nobody), TEST(test_chain_at_once),
+        TEST(test_behind_a_fork),       TEST(test_left_by_a_full_batch),
+        TEST(test_retry_fails),         TEST(test_keep_fails),
     };
     return gb_crypto_init(&why) || cmocka_run_group_tests(tests, NULL, NULL);
 }
