@@ -17,6 +17,7 @@ struct gb_batch {
     struct gb_ledger_file *files;
     size_t nfiles, room;
     size_t bytes;           /* of the sets among them */
+    bool site;              /* an operation of the site may have had effect */
     bool personal;          /* personal.db has an open transaction */
     struct gb_own_sets own; /* automatic releases, */
     struct gb_opname *due;  /* and what they name */

@@ -124,7 +124,8 @@ write_ledger(struct gb_batch *b, struct gb_oid *commit, struct gb_fail *fail)
     enum gb_err e = add_file(b, path, gb_buf_view(&b->lines), fail);
     if (!e)
         e = check_size(b, fail);
-    if (!e)
+    /* all of them are read and compared: once, then where they may change */
+    if (!e && (b->site || !o->tree_known))
         e = gb_tree_files(o->state, add_if_new, b, fail);
     gb_buf_init(&message, 1024);
     gb_ledger_message_write(&message, &m);
@@ -177,6 +178,7 @@ publish(struct gb_batch *b, const struct gb_oid *commit, struct gb_fail *fail)
         return e;
     o->tip = *commit;
     o->have_tip = true;
+    o->tree_known = true;
     tidy(o);
     return GB_OK;
 }

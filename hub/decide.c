@@ -132,6 +132,17 @@ keep_personal(struct gb_batch *b, const struct gb_arriving *a,
                                                   a->parts.personal, fail);
 }
 
+/* Whether it may change what the tree says of the site.  A release counts: it
+ * is the hub's own word on an operation of whatever kind. */
+static bool
+of_the_site(const struct gb_decoded *d)
+{
+    bool any = !readable(d);
+    for (int i = 0; i < d->set.nops && !any; i++)
+        any = d->set.ops[i].kind >= GB_SITE;
+    return any && d->info.device == 0;
+}
+
 /* Give one set its position. */
 static enum gb_err
 take_set(struct gb_batch *b, struct gb_arriving *a, struct gb_decoded *d,
@@ -157,6 +168,7 @@ take_set(struct gb_batch *b, struct gb_arriving *a, struct gb_decoded *d,
     if (e)
         return e;
     gb_line_write(&line, &b->lines);
+    b->site |= of_the_site(d);
     a->outcome = GB_TAKEN;
     a->pos = line.pos;
     a->verdict = line.verdict;

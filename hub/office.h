@@ -42,7 +42,8 @@ struct gb_office {
     int64_t highest;        /* id of the hub's last record, */
     bool counter;           /* once it was looked for */
     int64_t wall_less_mono; /* at open, to see the wall clock jump */
-    bool untidy;            /* packs could not be merged: it was told */
+    bool tree_known; /* the ledger has signers and schema as hub.db does */
+    bool untidy;     /* packs could not be merged: it was told */
     /* Hears what went wrong beside the work, which stands: one line each.  NULL
      * until the caller sets it: nobody. */
     void (*log)(void *context, const char *line);

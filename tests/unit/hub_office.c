@@ -1,8 +1,9 @@
-/* hub_office.c - the office's lock: up to date, or not taken */
+/* hub_office.c - an office beside another: its lock, its packs, its tree */
 #include "hub_office_fixture.h"
 
 #include <sys/stat.h>
 
+#include "hub/tree_files.h"
 #include "support/alloc.h"
 
 /* An office, and another process's on the same folder. */
@@ -32,17 +33,29 @@ teardown(void **state)
     return 0;
 }
 
+/* A device of the site, whose keys are the number. */
+static void
+add_device(struct gb_office *o, int number)
+{
+    struct gb_buf b;
+    uint8_t key[2][32];
+    memset(key[0], number, sizeof key[0]);
+    memset(key[1], ~number, sizeof key[1]);
+    gb_buf_init(&b, 256);
+    gb_tlv_number(&b, GB_DEVICE_NUMBER, (uint64_t)number);
+    gb_tlv_put(&b, GB_DEVICE_NAME, gb_span_text("handheld"));
+    gb_tlv_put(&b, GB_DEVICE_SIGN_KEY, GB_SPAN(key[0], 32));
+    gb_tlv_put(&b, GB_DEVICE_RECEIVE_KEY, GB_SPAN(key[1], 32));
+    struct gb_op op = {.kind = GB_DEVICE, .text = gb_buf_view(&b)};
+    GOOD(gb_office_own(o, &op, 1, 0, &why));
+    gb_buf_release(&b);
+}
+
 /* One more entry of the ledger, by the other process. */
 static void
 add_entry(struct scene *s, int number)
 {
-    struct gb_buf b;
-    gb_buf_init(&b, 256);
-    gb_tlv_number(&b, GB_DEVICE_NUMBER, (uint64_t)number);
-    gb_tlv_put(&b, GB_DEVICE_NAME, gb_span_text("handheld"));
-    struct gb_op op = {.kind = GB_DEVICE, .text = gb_buf_view(&b)};
-    GOOD(gb_office_own(s->other, &op, 1, 0, &why));
-    gb_buf_release(&b);
+    add_device(s->other, number);
 }
 
 /* Taking the lock fails anywhere on the way to what the other process did: the
@@ -160,6 +173,150 @@ test_packs_stay(void **state)
     assert_int_equal(heard, 1);
 }
 
+/* ---------------------------------------------- what the tree says of the site
+ */
+
+static enum gb_err
+compare(void *context, const char *path, struct gb_span bytes,
+        struct gb_fail *fail)
+{
+    struct gb_office *o = context;
+    struct gb_buf is;
+    gb_buf_init(&is, GB_LEDGER_FILE_MAX);
+    enum gb_err e = gb_ledger_read(o->ledger, path, &is, fail);
+    if (!e && !gb_span_equal(gb_buf_view(&is), bytes))
+        e = gb_fail_set(fail, GB_E_LEDGER, "%s is not up to date", path);
+    gb_buf_release(&is);
+    return e;
+}
+
+static void
+check_tree(struct gb_office *o)
+{
+    GOOD(gb_tree_files(o->state, compare, o, &why));
+}
+
+static enum gb_err
+count_one(void *context, const struct gb_ledger_change *c, struct gb_fail *fail)
+{
+    size_t *n = context;
+    (void)c;
+    (void)fail;
+    ++*n;
+    return GB_OK;
+}
+
+/* A record: an operation that is not the site's.  Returns how many files its
+ * commit has. */
+static size_t
+add_record(struct gb_office *o)
+{
+    struct gb_written name = {.column = 0,
+                              .value = gb_value_text(gb_span_text("x"))};
+    struct gb_op op = {
+        .kind = GB_INSERT, .table = TABLE_STAFF, .values = &name, .nvalues = 1};
+    struct gb_ledger_tip tip;
+    size_t n = 0;
+    op.id = 100 + (int64_t)gb_state_size(o->state);
+    GOOD(gb_office_own(o, &op, 1, 0, &why));
+    GOOD(gb_ledger_tip(o->ledger, &tip, &why));
+    GOOD(gb_ledger_changes(o->ledger, &tip.oid, count_one, &n, &why));
+    return n;
+}
+
+static void
+add_schema(struct gb_office *o)
+{
+    struct gb_schema_file files[2] = {
+        {"r.sql", gb_span_text(office_schema)},
+        {"z.sql", gb_span_text("CREATE TABLE z(id INTEGER PRIMARY KEY, a TEXT) "
+                               "STRICT;\n")}};
+    struct gb_buf pack, b;
+    gb_buf_init(&pack, GB_SCHEMA_MAX);
+    gb_buf_init(&b, GB_SCHEMA_MAX + 100);
+    GOOD(gb_schema_pack(files, 2, &pack, &why));
+    gb_tlv_number(&b, GB_SCHEMA_VERSION, 2);
+    gb_tlv_put(&b, GB_SCHEMA_TEXT, gb_buf_view(&pack));
+    struct gb_op op = {.kind = GB_SCHEMA, .text = gb_buf_view(&b)};
+    GOOD(gb_office_own(o, &op, 1, 0, &why));
+    gb_buf_release(&pack);
+    gb_buf_release(&b);
+}
+
+/* The tree is compared with the state in the first batch, then only when an
+ * operation of the site came: what was changed behind the office's back shows
+ * which. */
+static void
+test_tree_follows(void **state)
+{
+    struct scene *s = *state;
+    struct gb_office *o = s->w.hub;
+    add_device(o, 1);
+    check_tree(o);
+    assert_int_equal(add_record(o), 3); /* the set, its signature, the batch */
+    GOOD(gb_db_exec(gb_state_db(o->state),
+                    "UPDATE _device SET since = since + 5000 WHERE number = 1",
+                    &why));
+    assert_int_equal(add_record(o), 3);
+    assert_int_equal(gb_tree_files(o->state, compare, o, &why), GB_E_LEDGER);
+    add_device(o, 2);
+    check_tree(o);
+    add_schema(o);
+    check_tree(o);
+    GOOD(gb_db_exec(gb_state_db(o->state),
+                    "UPDATE _device SET since = since + 5000 WHERE number = 1",
+                    &why));
+    assert_int_equal(add_record(s->other), 4); /* its first */
+    check_tree(o);
+    assert_int_equal(add_record(o), 3);
+}
+
+static void
+copy(struct scene *s, const char *from, const char *to)
+{
+    char path[2][200];
+    struct gb_buf b;
+    snprintf(path[0], sizeof path[0], "%s/%s", s->w.path, from);
+    snprintf(path[1], sizeof path[1], "%s/%s", s->w.path, to);
+    gb_buf_init(&b, (size_t)64 << 20);
+    GOOD(gb_file_read(path[0], &b, &why));
+    GOOD(gb_file_write(path[1], gb_buf_view(&b), 0600, &why));
+    gb_buf_release(&b);
+}
+
+static void
+close_all(struct scene *s)
+{
+    gb_state_close(s->w.reader);
+    gb_office_close(s->other);
+    gb_office_close(s->w.hub);
+    s->w.reader = NULL;
+    s->other = s->w.hub = NULL;
+}
+
+/* A crash behind the commit point: the ledger has what hub.db has not. */
+static void
+test_tree_after_recovery(void **state)
+{
+    struct scene *s = *state;
+    for (int i = 0; i < 2; i++) {
+        close_all(s);
+        copy(s, "hub.db", "old");
+        GOOD(gb_office_open(s->w.path, "test", &s->w.hub, &why));
+        if (i)
+            add_schema(s->w.hub);
+        else
+            add_device(s->w.hub, 1);
+        close_all(s);
+        copy(s, "old", "hub.db");
+        GOOD(gb_office_open(s->w.path, "test", &s->w.hub, &why));
+        check_tree(s->w.hub);
+        assert_int_equal(add_record(s->w.hub), 3);
+        add_device(s->w.hub, 2 + i);
+        check_tree(s->w.hub);
+    }
+}
+
 int
 main(void)
 {
@@ -167,6 +324,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_failed_lock),
         TEST(test_packs_stay),
+        TEST(test_tree_follows),
+        TEST(test_tree_after_recovery),
     };
     return gb_crypto_init(&why) || cmocka_run_group_tests(tests, NULL, NULL);
 }
