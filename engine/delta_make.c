@@ -254,7 +254,7 @@ bring_receipts(struct making *m, struct gb_fail *fail)
     sqlite3_stmt *s;
     struct gb_buf line;
     bool row;
-    gb_buf_init(&line, GB_SET_MAX + 16);
+    gb_buf_init(&line, GB_LINE_MAX + 16); /* and its length */
     enum gb_err e =
         gb_db_preparef(gb_state_db(m->st), &s, fail,
                        "SELECT line FROM _set WHERE device = %d AND pos > "

@@ -210,14 +210,15 @@ close_set(struct accepting *a, struct gb_fail *fail)
      * higher stamps than what is pending now */
     long long first = a->set.ops[0].stamp;
     long long last = a->set.ops[a->set.nops - 1].stamp;
-    gb_buf_init(&line, GB_SET_MAX);
+    gb_buf_init(&line, GB_LINE_MAX);
     gb_line_write(a->line, &line);
-    enum gb_err e =
-        gb_db_execf(db, fail,
-                    "DELETE FROM _log WHERE stamp BETWEEN %lld AND %lld;"
-                    "DELETE FROM _time WHERE stamp BETWEEN %lld AND %lld;"
-                    "DELETE FROM _txn WHERE last BETWEEN %lld AND %lld",
-                    first, last, first, last, first, last);
+    enum gb_err e = gb_buf_check(&line, "a receipt", fail);
+    if (!e)
+        e = gb_db_execf(db, fail,
+                        "DELETE FROM _log WHERE stamp BETWEEN %lld AND %lld;"
+                        "DELETE FROM _time WHERE stamp BETWEEN %lld AND %lld;"
+                        "DELETE FROM _txn WHERE last BETWEEN %lld AND %lld",
+                        first, last, first, last, first, last);
     if (!e)
         e = gb_db_prepare(db, "UPDATE _set SET line = ? WHERE seq = ?", &s,
                           fail);

@@ -210,7 +210,15 @@ gb_state_rollback(struct gb_state *st)
 enum gb_err
 gb_state_refresh(struct gb_state *st, struct gb_fail *fail)
 {
-    return gb_state_reload(st, fail);
+    enum gb_err e = gb_state_reload(st, fail);
+    st->stale = e != GB_OK;
+    return e;
+}
+
+bool
+gb_state_stale(const struct gb_state *st)
+{
+    return st->stale;
 }
 
 const struct gb_site *

@@ -37,6 +37,9 @@ void gb_state_rollback(struct gb_state *st);
 
 /* Read again what another connection may have changed. */
 enum gb_err gb_state_refresh(struct gb_state *st, struct gb_fail *fail);
+/* The last reading, after a rollback too, failed: nothing may be asked before
+ * a refresh or gb_state_begin() went well. */
+bool gb_state_stale(const struct gb_state *st);
 
 /* A set on its way into the ledger. */
 struct gb_incoming {

@@ -119,7 +119,7 @@ struct gb_state {
     gb_fetch_fn *fetch;
     void *fetch_context;
     bool reader;
-    bool stale; /* a rollback could not read the old state again */
+    bool stale; /* the last reload failed */
 };
 
 /* Start a statement of the list: reset, nothing bound. */

@@ -49,6 +49,16 @@ gather(struct gb_clerk *c)
             break;
 }
 
+/* How much the sets of a job are; 0 of another kind. */
+static size_t
+bytes_of(const struct job *j)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; j->delivery && i < j->delivery->n; i++)
+        bytes += j->delivery->sets[i].parts.signed_bytes.len;
+    return bytes;
+}
+
 /* The first jobs of the queue that go together: deliveries of a batch, or one
  * of another kind.  With the mutex. */
 static struct job *
@@ -56,9 +66,13 @@ take_jobs(struct gb_clerk *c)
 {
     struct job *list = c->first, *end = list;
     size_t sets = list->delivery ? list->delivery->n : 0;
+    size_t bytes = bytes_of(list);
     c->queued--;
     while (list->delivery && end->next && end->next->delivery &&
            sets < GB_CLERK_BATCH_SETS) {
+        bytes += bytes_of(end->next);
+        if (bytes > GB_BATCH_BYTES)
+            break;
         end = end->next;
         sets += end->delivery->n;
         c->queued--;

@@ -13,7 +13,7 @@
 #include "hub/intake.h"
 
 #define GB_CLERK_GATHER_MS 50
-#define GB_CLERK_BATCH_SETS 2048 /* sets of one batch, more or less */
+#define GB_CLERK_BATCH_SETS 2048 /* and at most GB_BATCH_BYTES of them */
 
 struct gb_clerk;
 

@@ -31,6 +31,15 @@ note_offset(struct gb_office *o, struct gb_fail *fail)
                        "UPDATE site SET offset_min = %ld", offset_min);
 }
 
+/* "PROGRAM: LINE", as an error would be told. */
+static void
+tell(void *context, const char *line)
+{
+    struct gb_fail fail = {0};
+    gb_fail_set(&fail, GB_E_STATE, "%s", line);
+    gb_report(context, &fail);
+}
+
 enum gb_err
 gb_cmd_open(const struct gb_args *args, const char *program,
             struct gb_office **out, struct gb_fail *fail)
@@ -43,8 +52,11 @@ gb_cmd_open(const struct gb_args *args, const char *program,
     if (e) {
         gb_office_close(*out);
         *out = NULL;
+        return e;
     }
-    return e;
+    (*out)->log = tell;
+    (*out)->log_context = (void *)gb_args_program(args)->name;
+    return GB_OK;
 }
 
 enum gb_err

@@ -190,6 +190,21 @@ gb_cmd_import(const struct gb_args *args)
 
 /* ---------------------------------------------------------------- export -- */
 
+/* The answer, from a snapshot: a stick is slow, and whoever writes to the hub
+ * meanwhile must not wait for it. */
+static enum gb_err
+make_answer(struct gb_office *o, struct gb_answer *a, struct gb_fail *fail)
+{
+    char db[GB_FILE_PATH_MAX];
+    struct gb_state *reader;
+    gb_office_path(o, "hub.db", db);
+    enum gb_err e = gb_state_open_reader(db, o->site, &reader, fail);
+    if (!e)
+        e = gb_answer_make(reader, a, fail);
+    gb_state_close(reader);
+    return e;
+}
+
 /* The bundle, as a file that is whole or not there. */
 static enum gb_err
 write_bundle(struct gb_office *o, struct gb_answer *a, const char *path,
@@ -203,7 +218,7 @@ write_bundle(struct gb_office *o, struct gb_answer *a, const char *path,
     a->arg = &file;
     a->key = &o->keys.hub;
     a->intake = gb_intake_direct(o);
-    e = gb_answer_make(o->state, a, fail);
+    e = make_answer(o, a, fail);
     if (!e)
         e = gb_file_commit(&file, true, fail);
     gb_file_abandon(&file);

@@ -14,7 +14,7 @@ struct status {
     struct gb_look look;
     int64_t devices, enrolled, waiting_ops, received_ms;
     uint64_t more;
-    size_t waiting_sets, files;
+    size_t waiting_sets, files, packs;
     char print[GB_FINGERPRINT_SIZE], root[65];
 };
 
@@ -35,6 +35,7 @@ gather(struct status *s, struct gb_fail *fail)
     struct gb_state *st = s->look.state;
     sqlite3 *db = gb_state_db(st);
     struct gb_public_key key;
+    char path[GB_FILE_PATH_MAX];
     bool found;
     struct gb_head head = gb_state_head(st);
     gb_hex_encode(s->root, head.root, 32);
@@ -52,6 +53,9 @@ gather(struct status *s, struct gb_fail *fail)
                       fail);
     if (!e)
         e = gb_state_received(st, head.size, &s->received_ms, fail);
+    snprintf(path, sizeof path, "%.3000s/ledger.git", s->look.path);
+    if (!e)
+        e = gb_ledger_small_packs(path, &s->packs, fail);
     if (!e)
         e = gb_waiting_count(s->look.path, &s->waiting_sets, fail);
     if (!e)
@@ -75,6 +79,13 @@ print_status(const struct status *s, struct gb_buf *b)
     gb_buf_printf(b, "tree head   %llu:%s\n",
                   (unsigned long long)gb_state_size(s->look.state), s->root);
     gb_buf_printf(b, "ledger key  %s\n", s->print);
+    gb_buf_printf(b, "packs       %zu small ones", s->packs);
+    if (s->packs > GB_LEDGER_PACKS_MAX)
+        gb_buf_printf(b,
+                      ", more than %d: merging them fails (the next batch says "
+                      "why)",
+                      GB_LEDGER_PACKS_MAX);
+    gb_buf_text(b, "\n");
     gb_buf_printf(b, "devices     %lld, %lld of them have been in contact\n",
                   (long long)s->devices, (long long)s->enrolled);
     gb_buf_printf(b, "waiting     %zu sets for the one before them\n",
@@ -106,6 +117,8 @@ write_status(const struct status *s, struct gb_buf *b)
     gb_json_pair_int(&w, "schema", gb_state_schema(st)->version);
     gb_json_pair_int(&w, "received_ms", s->received_ms);
     gb_json_pair_text(&w, "ledger_key", s->print);
+    gb_json_pair_int(&w, "packs", (int64_t)s->packs);
+    gb_json_pair_bool(&w, "packs_untidy", s->packs > GB_LEDGER_PACKS_MAX);
     gb_json_pair_int(&w, "devices", s->devices);
     gb_json_pair_int(&w, "enrolled", s->enrolled);
     gb_json_pair_int(&w, "waiting_sets", (int64_t)s->waiting_sets);

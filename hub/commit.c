@@ -10,7 +10,8 @@
 #include "hub/replay.h"
 #include "hub/tree_files.h"
 
-#define BATCH_BYTES ((size_t)256 * 1024 * 1024)
+#define BATCH_ARENA ((size_t)256 * 1024 * 1024)
+#define ARENA_STEP 16 /* what an arena rounds up to */
 
 static enum gb_err
 no_memory(struct gb_fail *fail)
@@ -57,6 +58,7 @@ gb_batch_add_set(struct gb_batch *b, const struct gb_arriving *a,
     enum gb_err e = add_file(b, path, a->parts.signed_bytes, fail);
     if (e)
         return e;
+    b->bytes += a->parts.signed_bytes.len;
     gb_buf_init(&armor, GB_SSHSIG_MAX);
     memcpy(sig.bytes, a->parts.signature.ptr, sizeof sig.bytes);
     gb_sshsig_armor(&armor, key, GB_NS_CHANGESET, &sig);
@@ -92,6 +94,22 @@ add_if_new(void *context, const char *path, struct gb_span bytes,
 /* --------------------------------------------------------------- the rest --
  */
 
+/* What replay cannot hold must never be the ledger's.  Only our own can come
+ * to so much: what arrives is full long before. */
+static enum gb_err
+check_size(const struct gb_batch *b, struct gb_fail *fail)
+{
+    size_t all = 0;
+    for (size_t i = 0; i < b->nfiles; i++)
+        all += b->files[i].bytes.len + ARENA_STEP;
+    if (all <= GB_REPLAY_MAX)
+        return GB_OK;
+    return gb_fail_set(fail, GB_E_LIMIT,
+                       "a batch of %zu MiB is more than one commit may have: "
+                       "give it in parts",
+                       all >> 20);
+}
+
 /* Batch file, signers, schema: then the pack, then the ref. */
 static enum gb_err
 write_ledger(struct gb_batch *b, struct gb_oid *commit, struct gb_fail *fail)
@@ -105,6 +123,9 @@ write_ledger(struct gb_batch *b, struct gb_oid *commit, struct gb_fail *fail)
     gb_ledger_name_write(path, &name, b->received_ms / 1000);
     enum gb_err e = add_file(b, path, gb_buf_view(&b->lines), fail);
     if (!e)
+        e = check_size(b, fail);
+    /* all of them are read and compared: once, then where they may change */
+    if (!e && (b->site || !o->tree_known))
         e = gb_tree_files(o->state, add_if_new, b, fail);
     gb_buf_init(&message, 1024);
     gb_ledger_message_write(&message, &m);
@@ -125,6 +146,22 @@ write_ledger(struct gb_batch *b, struct gb_oid *commit, struct gb_fail *fail)
     return e;
 }
 
+/* The batch is durable: tidying up that fails is tried again behind the next
+ * one, and told once. */
+static void
+tidy(struct gb_office *o)
+{
+    struct gb_fail why = {0};
+    bool failed =
+        gb_ledger_consolidate(o->ledger, GB_LEDGER_PACKS_MAX, &why) != GB_OK;
+    if (failed && !o->untidy)
+        gb_office_tell(o,
+                       "the ledger's packs cannot be merged, and become more "
+                       "with each batch",
+                       &why);
+    o->untidy = failed;
+}
+
 /* From here on the batch is in the ledger: hub.db follows, now or at the next
  * start. */
 static enum gb_err
@@ -141,9 +178,8 @@ publish(struct gb_batch *b, const struct gb_oid *commit, struct gb_fail *fail)
         return e;
     o->tip = *commit;
     o->have_tip = true;
-    /* the batch is durable: tidying up that fails is tried again next time */
-    struct gb_fail ignored = {0};
-    gb_ledger_consolidate(o->ledger, GB_LEDGER_PACKS_MAX, &ignored);
+    o->tree_known = true;
+    tidy(o);
     return GB_OK;
 }
 
@@ -208,7 +244,7 @@ gb_office_commit(struct gb_office *o, struct gb_arriving *sets, size_t n,
     if (e)
         return e;
     gb_buf_init(&b.lines, GB_LEDGER_FILE_MAX);
-    gb_arena_init(&b.arena, BATCH_BYTES);
+    gb_arena_init(&b.arena, BATCH_ARENA);
     gb_own_init(&b.own);
     gb_state_on_fetch(o->state, fetch, &b);
     e = run(&b, fail);

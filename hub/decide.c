@@ -11,8 +11,9 @@
 #include "hub/batch.h"
 #include "hub/decode.h"
 
-/* There may be no room for one more line behind so many bytes of them. */
-#define LINES_FULL (GB_LEDGER_FILE_MAX - GB_LINE_MAX)
+/* Behind so many bytes of lines there may be no room for one more, and for
+ * those of what it releases. */
+#define LINES_FULL (GB_LEDGER_FILE_MAX - 2 * GB_LINE_MAX)
 
 static enum gb_err
 no_memory(struct gb_fail *fail)
@@ -131,6 +132,17 @@ keep_personal(struct gb_batch *b, const struct gb_arriving *a,
                                                   a->parts.personal, fail);
 }
 
+/* Whether it may change what the tree says of the site.  A release counts: it
+ * is the hub's own word on an operation of whatever kind. */
+static bool
+of_the_site(const struct gb_decoded *d)
+{
+    bool any = !readable(d);
+    for (int i = 0; i < d->set.nops && !any; i++)
+        any = d->set.ops[i].kind >= GB_SITE;
+    return any && d->info.device == 0;
+}
+
 /* Give one set its position. */
 static enum gb_err
 take_set(struct gb_batch *b, struct gb_arriving *a, struct gb_decoded *d,
@@ -156,6 +168,7 @@ take_set(struct gb_batch *b, struct gb_arriving *a, struct gb_decoded *d,
     if (e)
         return e;
     gb_line_write(&line, &b->lines);
+    b->site |= of_the_site(d);
     a->outcome = GB_TAKEN;
     a->pos = line.pos;
     a->verdict = line.verdict;
@@ -163,6 +176,19 @@ take_set(struct gb_batch *b, struct gb_arriving *a, struct gb_decoded *d,
     a->waits = line.nquarantined;
     a->first = line.nquarantined ? line.quarantined[0].index : 0;
     return gb_buf_check(&b->lines, "a batch", fail);
+}
+
+enum gb_err
+gb_office_ready(struct gb_state *st, const struct gb_set_info *info,
+                const struct gb_set *set, bool *yes, struct gb_fail *fail)
+{
+    uint64_t pos = 0;
+    enum gb_err e = gb_state_parent_there(st, set, yes, fail);
+    if (e || !*yes || !gb_set_follows(info))
+        return e;
+    e = gb_state_find(st, info->device, info->seq - 1, info->prev, &pos, fail);
+    *yes = !e && pos;
+    return e;
 }
 
 /* Whether a set is known already, can have a position now, or must wait. */
@@ -183,15 +209,7 @@ look(struct gb_batch *b, struct gb_arriving *a, const struct gb_decoded *d,
         return GB_OK;
     }
     a->outcome = GB_WAITING;
-    e = gb_state_parent_there(b->o->state, d->in.set, go, fail);
-    if (e || !*go)
-        return e;
-    if (!gb_set_follows(info))
-        return GB_OK;
-    e = gb_state_find(b->o->state, info->device, info->seq - 1, info->prev,
-                      &pos, fail);
-    *go = !e && pos;
-    return e;
+    return gb_office_ready(b->o->state, info, d->in.set, go, fail);
 }
 
 /* Whether the bytes of a set are what its device sent.  If not, they are not
@@ -268,18 +286,24 @@ retry(struct gb_batch *b, struct gb_fail *fail)
     return e;
 }
 
+static bool
+full(const struct gb_batch *b)
+{
+    return b->lines.len > LINES_FULL || b->bytes > GB_BATCH_BYTES;
+}
+
 /* Sets in whatever order, until none of those left can go on, or the batch is
  * full: what is left then waits for the next one.  Our own go on from one
- * another: nothing of ours may come between. */
+ * another: nothing of ours may come between, and none of them wait. */
 enum gb_err
 gb_batch_decide(struct gb_batch *b, struct gb_fail *fail)
 {
     bool moved = true;
     while (moved) {
         moved = false;
-        for (size_t i = 0; i < b->n && b->lines.len <= LINES_FULL; i++) {
+        for (size_t i = 0; i < b->n; i++) {
             struct gb_arriving *a = &b->sets[i];
-            if (a->outcome != GB_WAITING)
+            if (a->outcome != GB_WAITING || (full(b) && !a->own))
                 continue;
             enum gb_err e = try_set(b, a, fail);
             bool more = a->own && i + 1 < b->n;

@@ -213,25 +213,49 @@ merge_smallest(struct gb_ledger *l, struct gb_packs *packs,
     return err;
 }
 
+/* The packs that may be merged. */
+static enum gb_err
+list_small(struct gb_packs *packs, const struct gb_ledger *l,
+           struct gb_fail *fail)
+{
+    size_t n = 0;
+    enum gb_err err = gb_packs_list(packs, l, fail);
+    for (size_t i = 0; i < packs->count; i++)
+        if (!packs->list[i].keep && packs->list[i].size < GB_PACK_FULL)
+            packs->list[n++] = packs->list[i];
+    packs->count = n;
+    return err;
+}
+
+enum gb_err
+gb_ledger_small_packs(const char *path, size_t *count, struct gb_fail *fail)
+{
+    struct gb_packs packs = {0};
+    struct gb_ledger *l = calloc(1, sizeof *l);
+    *count = 0;
+    if (!l)
+        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+    enum gb_err err = gb_git_join(l->packs, path, "objects", "/pack", fail);
+    if (!err)
+        err = list_small(&packs, l, fail);
+    *count = packs.count;
+    gb_packs_release(&packs);
+    free(l);
+    return err;
+}
+
 enum gb_err
 gb_ledger_consolidate(struct gb_ledger *l, size_t packs_max,
                       struct gb_fail *fail)
 {
     struct gb_packs packs;
-    size_t n = 0;
     gb_assert(l->write);
     if (l->prepared)
         return gb_fail_set(fail, GB_E_STATE, "a batch is not published yet");
     if (l->store)
         return GB_OK;
-    enum gb_err err = gb_packs_list(&packs, l, fail);
-    if (err)
-        return err;
-    for (size_t i = 0; i < packs.count; i++)
-        if (!packs.list[i].keep && packs.list[i].size < GB_PACK_FULL)
-            packs.list[n++] = packs.list[i];
-    packs.count = n;
-    if (n > packs_max)
+    enum gb_err err = list_small(&packs, l, fail);
+    if (!err && packs.count > packs_max)
         err = merge_smallest(l, &packs, fail);
     gb_packs_release(&packs);
     return err;

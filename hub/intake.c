@@ -6,6 +6,7 @@
 
 #include "engine/tlv.h"
 #include "hub/contact.h"
+#include "hub/office_private.h"
 #include "hub/waiting.h"
 
 /* ------------------------------------------------------- first contact -- */
@@ -124,20 +125,36 @@ scatter(struct gb_delivery *const *list, size_t n, struct gb_arriving *sets)
     }
 }
 
-/* Keep what waits, and try again what waited. */
+/* Keep what waits: the sender must not forget it before. */
 static enum gb_err
-follow_up(struct gb_office *o, const struct gb_arriving *sets, size_t n,
-          struct gb_fail *fail)
+keep(struct gb_office *o, const struct gb_arriving *sets, size_t n,
+     struct gb_fail *fail)
 {
     enum gb_err e = GB_OK;
-    bool taken = false;
-    unsigned more = 0;
-    for (size_t i = 0; i < n && !e; i++) {
-        taken |= sets[i].outcome == GB_TAKEN;
+    for (size_t i = 0; i < n && !e; i++)
         if (sets[i].outcome == GB_WAITING)
             e = gb_waiting_keep(o, &sets[i], fail);
+    return e;
+}
+
+/* What follows from a batch that is durable, and is no business of those who
+ * sent it: what waited for it, and when they were seen. */
+static void
+follow_up(struct gb_office *o, struct gb_delivery *const *list, size_t n,
+          int64_t now_ms)
+{
+    struct gb_fail why = {0};
+    bool taken = false;
+    unsigned more = 0;
+    for (size_t i = 0; i < n; i++) {
+        list[i]->now_ms = now_ms;
+        for (size_t k = 0; k < list[i]->n; k++)
+            taken |= list[i]->sets[k].outcome == GB_TAKEN;
+        if (gb_contact_note(o->state, list[i]->request, now_ms, &why))
+            gb_office_tell(o, "a contact is not noted", &why);
     }
-    return e || !taken ? e : gb_waiting_retry(o, &more, fail);
+    if (taken && gb_waiting_retry(o, &more, &why))
+        gb_office_tell(o, "what waits cannot be tried again", &why);
 }
 
 enum gb_err
@@ -157,13 +174,11 @@ gb_intake_deliver(struct gb_office *o, struct gb_delivery *const *deliveries,
     if (!e && count)
         e = gb_office_commit(o, sets, count, fail);
     if (!e)
-        e = follow_up(o, sets, count, fail);
-    for (size_t i = 0; i < n && !e; i++) {
-        deliveries[i]->now_ms = now_ms;
-        e = gb_contact_note(o->state, deliveries[i]->request, now_ms, fail);
-    }
-    if (!e)
+        e = keep(o, sets, count, fail);
+    if (!e) {
         scatter(deliveries, n, sets);
+        follow_up(o, deliveries, n, now_ms);
+    }
     gb_office_unlock(o);
 out:
     free(sets);

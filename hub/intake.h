@@ -25,7 +25,8 @@ struct gb_intake {
      * the device's from now on, or were before.  GB_E_TICKET. */
     enum gb_err (*enrol)(void *arg, const struct gb_request *request,
                          struct gb_fail *fail);
-    /* GB_OK when what was taken is durable and what waits is kept. */
+    /* GB_OK when what was taken is durable and what waits is kept; what fails
+     * behind that is told to the office's log. */
     enum gb_err (*deliver)(void *arg, struct gb_delivery *delivery,
                            struct gb_fail *fail);
     /* Before a delta leaves the hub (handed.h). */

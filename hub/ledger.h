@@ -136,6 +136,12 @@ enum gb_err gb_ledger_consolidate(struct gb_ledger *l, size_t packs_max,
 enum gb_err gb_ledger_packs(struct gb_ledger *l, size_t *count,
                             struct gb_fail *fail);
 
+/* How many packs below 512 MiB the ledger in a folder has: more than
+ * GB_LEDGER_PACKS_MAX stay only where merging them fails.  Opens none of them,
+ * so damage does not stop it. */
+enum gb_err gb_ledger_small_packs(const char *path, size_t *count,
+                                  struct gb_fail *fail);
+
 /* ------------------------------------------------------------ reading -- */
 
 /* All of these take what others may have written: damage is GB_E_LEDGER, and

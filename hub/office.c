@@ -21,6 +21,17 @@ gb_office_path(const struct gb_office *o, const char *name,
     snprintf(out, GB_FILE_PATH_MAX, "%.3000s/%s", o->path, name);
 }
 
+void
+gb_office_tell(const struct gb_office *o, const char *what,
+               const struct gb_fail *why)
+{
+    char line[1024];
+    if (!o->log)
+        return;
+    snprintf(line, sizeof line, "%s: %s", what, why->text);
+    o->log(o->log_context, line);
+}
+
 /* The wall clock against the monotonic one. */
 static int64_t
 wall_less_mono(const struct gb_hub_now *now)
@@ -115,21 +126,35 @@ gb_office_put_tip(struct gb_office *o, const struct gb_oid *tip,
     return e;
 }
 
+/* The state as hub.db has it, and up to which commit that goes.  The tip is
+ * believed only once the state in memory is at it. */
 static enum gb_err
-get_tip(struct gb_office *o, struct gb_fail *fail)
+read_state(struct gb_office *o, struct gb_fail *fail)
 {
     sqlite3_stmt *s;
     bool row = false;
-    enum gb_err e =
-        gb_db_prepare(gb_state_db(o->state),
-                      "SELECT value FROM _site WHERE key = 'tip'", &s, fail);
+    o->have_tip = false;
+    enum gb_err e = gb_state_refresh(o->state, fail);
     if (!e)
-        e = gb_db_step(s, &row, fail);
+        e = gb_db_prepare(gb_state_db(o->state),
+                          "SELECT value FROM _site WHERE key = 'tip'", &s,
+                          fail);
+    if (e)
+        return e;
+    e = gb_db_step(s, &row, fail);
     o->have_tip = !e && row && gb_db_blob(s, 0).len == GB_OID_BYTES;
     if (o->have_tip)
         memcpy(o->tip.bytes, gb_db_blob(s, 0).ptr, GB_OID_BYTES);
     sqlite3_finalize(s);
     return e;
+}
+
+/* Nothing to catch up with, and the state in memory is whole. */
+static bool
+is_at(const struct gb_office *o, const struct gb_oid *tip)
+{
+    return o->have_tip && !memcmp(tip, &o->tip, sizeof *tip) &&
+           !gb_state_stale(o->state);
 }
 
 /* One commit of the ledger, in a transaction of its own. */
@@ -163,16 +188,13 @@ gb_office_catch_up(struct gb_office *o, gb_progress_fn *progress, void *context,
     struct gb_ledger_tip tip;
     struct gb_ledger_log log = {0};
     enum gb_err e = gb_ledger_tip(o->ledger, &tip, fail);
-    if (e || (o->have_tip && !memcmp(&tip.oid, &o->tip, sizeof tip.oid)))
+    if (e || is_at(o, &tip.oid))
         return e;
     /* another process of this hub may have applied it already */
-    e = get_tip(o, fail);
-    if (!e && o->have_tip && !memcmp(&tip.oid, &o->tip, sizeof tip.oid))
-        return gb_state_refresh(o->state, fail);
-    if (!e)
-        e = gb_state_refresh(o->state, fail);
-    if (!e)
-        e = gb_ledger_log(o->ledger, o->have_tip ? &o->tip : NULL, &log, fail);
+    e = read_state(o, fail);
+    if (e || is_at(o, &tip.oid))
+        return e;
+    e = gb_ledger_log(o->ledger, o->have_tip ? &o->tip : NULL, &log, fail);
     if (e)
         return gb_fail_wrap(fail, "hub.db does not fit the ledger "
                                   "(`gengbu-hub rebuild` makes it anew)");
@@ -243,7 +265,7 @@ gb_office_open_parts(struct gb_office *o, struct gb_fail *fail)
         e = gb_ledger_open(&o->ledger, path, GB_LEDGER_WRITE, fail);
     if (!e)
         gb_state_on_fetch(o->state, gb_replay_fetch, o->ledger);
-    return e ? e : get_tip(o, fail);
+    return e;
 }
 
 struct gb_office *

@@ -42,6 +42,12 @@ struct gb_office {
     int64_t highest;        /* id of the hub's last record, */
     bool counter;           /* once it was looked for */
     int64_t wall_less_mono; /* at open, to see the wall clock jump */
+    bool tree_known; /* the ledger has signers and schema as hub.db does */
+    bool untidy;     /* packs could not be merged: it was told */
+    /* Hears what went wrong beside the work, which stands: one line each.  NULL
+     * until the caller sets it: nobody. */
+    void (*log)(void *context, const char *line);
+    void *log_context;
 };
 
 /* Open an existing hub for writing and catch up with its ledger (under the
@@ -53,6 +59,10 @@ void gb_office_close(struct gb_office *o); /* NULL is harmless */
 /* "PATH/NAME" of something in the folder. */
 void gb_office_path(const struct gb_office *o, const char *name,
                     char out[GB_FILE_PATH_MAX]);
+
+/* Bytes of sets behind which a batch is full.  A commit is replayed whole, in
+ * memory (GB_REPLAY_MAX), and while it is written nobody else is served. */
+#define GB_BATCH_BYTES ((size_t)64 * 1024 * 1024)
 
 /* What becomes of a set that came in. */
 enum gb_outcome {
@@ -85,9 +95,17 @@ struct gb_arriving {
 enum gb_err gb_office_verify(struct gb_state *st, const uint8_t site[16],
                              struct gb_arriving *a, struct gb_fail *fail);
 
+/* Whether the sets that must come before a set have a position: the one that
+ * it names as its predecessor, or that its number continues (`set`, NULL when
+ * it cannot be read).  Only then it can have one itself. */
+enum gb_err gb_office_ready(struct gb_state *st, const struct gb_set_info *info,
+                            const struct gb_set *set, bool *yes,
+                            struct gb_fail *fail);
+
 /*
  * One batch: every set that can have a position gets one, whatever order they
- * stand in.  A signature counts by the key that is in force under the lock: it
+ * stand in, until the batch is full; our own go into one, or GB_E_LIMIT.  A
+ * signature counts by the key that is in force under the lock: it
  * is checked again when another key verified it, or none.  GB_OK when what was
  * taken is durable and applied; on failure nothing is.
  */

@@ -1,4 +1,4 @@
-/* office_private.h - what office.c, init.c and commit.c share. */
+/* office_private.h - what those who write in an office share. */
 #ifndef GB_OFFICE_PRIVATE_H
 #define GB_OFFICE_PRIVATE_H
 
@@ -14,6 +14,10 @@ enum gb_err gb_office_catch_up(struct gb_office *o, gb_progress_fn *progress,
 /* In the state's open transaction: hub.db goes up to this commit. */
 enum gb_err gb_office_put_tip(struct gb_office *o, const struct gb_oid *tip,
                               struct gb_fail *fail);
+
+/* "WHAT: WHY", to the office's log. */
+void gb_office_tell(const struct gb_office *o, const char *what,
+                    const struct gb_fail *why);
 
 /* Signed sets of replica 0 behind the state as it is (own.c): inside a batch
  * as well, whose sets the state has already.  Spans live in the arena. */

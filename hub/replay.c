@@ -20,8 +20,6 @@ struct batch {
     struct gb_arena arena;
 };
 
-#define BATCH_ARENA ((size_t)512 * 1024 * 1024)
-
 static enum gb_err
 no_memory(struct gb_fail *fail)
 {
@@ -193,7 +191,7 @@ gb_replay_commit(struct gb_replay *r, const struct gb_oid *commit,
                  struct gb_fail *fail)
 {
     struct batch b = {0};
-    gb_arena_init(&b.arena, BATCH_ARENA);
+    gb_arena_init(&b.arena, GB_REPLAY_MAX);
     r->position = gb_state_size(r->state) + 1;
     enum gb_err e = gb_ledger_changes(r->ledger, commit, take_file, &b, fail);
     if (!e && !b.lines.len)

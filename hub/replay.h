@@ -13,6 +13,8 @@
 #include "hub/ledger.h"
 #include "hub/personal.h"
 
+#define GB_REPLAY_MAX ((size_t)512 * 1024 * 1024) /* bytes of one commit */
+
 /* One set of a batch, as the ledger holds it; borrowed for the call. */
 struct gb_replayed {
     const struct gb_line *line;

@@ -296,6 +296,8 @@ gb_serve_start(struct gb_office *o, const char *listen, gb_serve_log *log,
     s->office = o;
     s->log = log;
     s->context = context;
+    o->log = log;
+    o->log_context = context;
     gb_office_path(o, "hub.db", path);
     gb_readers_init(&s->readers, path, o->site);
     gb_office_path(o, "ledger.git", s->ledger);
@@ -329,6 +331,7 @@ gb_serve_stop(struct gb_server *s)
         return;
     gb_http_stop(s->http, GB_SERVE_GRACE_MS);
     gb_clerk_stop(s->clerk);
+    s->office->log = NULL;
     gb_readers_release(&s->readers);
     free(s);
 }

@@ -5,9 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hub/decode.h"
 #include "hub/quarantine.h"
 
-#define ROUND_SETS 64 /* tried in one batch; each is at most 1 MiB */
+#define ROUND_SETS 64 /* tried in one batch, which has room for them */
+#define HEAD 256      /* bytes in which a set's header lies */
 #define SUFFIX ".gbcs"
 
 /* "HUB/waiting/STEM.EXTENSION" */
@@ -97,28 +99,90 @@ gb_waiting_keep(const struct gb_office *o, const struct gb_arriving *a,
 struct waiter {
     const char *stem;
     struct gb_buf bytes;
+    struct gb_set_info info;
+    struct gb_sha256 sha;
 };
 
+/* Sets on their way into one batch. */
 struct attempt {
     struct gb_office *o;
     struct waiter *who;
     struct gb_arriving *sets;
     size_t n;
+    unsigned *taken;
+    bool moved; /* one of them left the folder */
 };
 
-/* Its chain has come as far as the set before it (or beyond: a fork). */
+/* The first bytes of a file, and no more of it. */
 static enum gb_err
-due(struct gb_office *o, const char *stem, bool *yes, struct gb_fail *fail)
+take_head(void *arg, struct gb_span bytes, struct gb_fail *fail)
 {
-    int device;
-    unsigned seq;
-    struct gb_device d;
-    bool found;
-    *yes = false;
-    if (sscanf(stem, "%d-%u-", &device, &seq) != 2)
-        return GB_OK;
-    enum gb_err e = gb_state_device(o->state, device, &d, &found, fail);
-    *yes = !e && found && seq > 0 && d.seq >= seq - 1;
+    struct gb_buf *head = arg;
+    (void)fail;
+    gb_buf_span(head, GB_SPAN(bytes.ptr, bytes.len < HEAD ? bytes.len : HEAD));
+    return GB_E_LIMIT;
+}
+
+/* The set before it goes into the same batch. */
+static bool
+follows_one(const struct attempt *t, const struct gb_set_info *info)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        const struct waiter *w = &t->who[i];
+        if (w->info.device == info->device && w->info.seq + 1 == info->seq &&
+            !memcmp(w->sha.bytes, info->prev, sizeof info->prev))
+            return true;
+    }
+    return false;
+}
+
+/* A first set may continue another number: only all of it says so.  What
+ * cannot be split is damaged, and no longer waits. */
+static enum gb_err
+first_due(const struct attempt *t, const char *path, bool *yes,
+          struct gb_fail *fail)
+{
+    struct gb_buf bytes;
+    struct gb_container parts;
+    struct gb_decoded d = {0};
+    struct gb_fail why = {0};
+    gb_buf_init(&bytes, GB_SET_MAX);
+    enum gb_err e = gb_file_read(path, &bytes, fail);
+    *yes = !e && gb_container_split(gb_buf_view(&bytes), &parts, &why);
+    if (!e && !*yes) {
+        e = gb_decode(t->o->state, parts.signed_bytes, &d, fail);
+        if (!e)
+            e = gb_office_ready(t->o->state, &d.info, d.in.set, yes, fail);
+        gb_decoded_release(&d);
+    }
+    gb_buf_release(&bytes);
+    return e;
+}
+
+/* Whether a set can go on now: what a commit would ask (decide.c), mostly
+ * without reading more than its header. */
+static enum gb_err
+due(const struct attempt *t, const char *stem, bool *yes, struct gb_fail *fail)
+{
+    char path[GB_FILE_PATH_MAX];
+    struct gb_set_info info;
+    struct gb_buf head;
+    struct gb_fail why = {0};
+    path_of(path, t->o->path, stem, SUFFIX);
+    gb_buf_init(&head, HEAD);
+    enum gb_err e = gb_file_feed(path, take_head, &head, &why);
+    if (e && !head.len) {
+        gb_buf_release(&head);
+        return gb_fail_set(fail, e, "%s", why.text);
+    }
+    bool sound = !gb_set_info(gb_buf_view(&head), &info, &why);
+    bool follows = sound && gb_set_follows(&info);
+    e = GB_OK;
+    *yes = !sound || (follows && follows_one(t, &info));
+    if (!*yes)
+        e = follows ? gb_office_ready(t->o->state, &info, NULL, yes, fail)
+                    : first_due(t, path, yes, fail);
+    gb_buf_release(&head);
     return e;
 }
 
@@ -170,7 +234,10 @@ add(struct attempt *t, const char *stem, struct gb_fail *fail)
         e = gb_container_split(gb_buf_view(&w->bytes), &a->parts, &why);
     if (!e)
         e = gb_office_verify(t->o->state, t->o->site, a, &why);
+    if (!e)
+        e = gb_set_info(a->parts.signed_bytes, &w->info, &why);
     if (!e) {
+        w->sha = gb_sha256(a->parts.signed_bytes);
         read_skew(t->o->path, stem, &a->skew);
         t->n++;
         return GB_OK;
@@ -185,7 +252,7 @@ add(struct attempt *t, const char *stem, struct gb_fail *fail)
 
 /* What has its position goes; what is damaged goes to the quarantine. */
 static enum gb_err
-settle(struct attempt *t, unsigned *taken, bool *moved, struct gb_fail *fail)
+settle(struct attempt *t, struct gb_fail *fail)
 {
     enum gb_err e = GB_OK;
     for (size_t i = 0; i < t->n && !e; i++) {
@@ -195,33 +262,65 @@ settle(struct attempt *t, unsigned *taken, bool *moved, struct gb_fail *fail)
         if (a->outcome == GB_REFUSED)
             gb_quarantine_keep(t->o->path, gb_buf_view(&t->who[i].bytes), 0,
                                &a->fail);
-        *taken += a->outcome == GB_TAKEN;
-        *moved = true;
+        *t->taken += a->outcome == GB_TAKEN;
+        t->moved = true;
         e = forget(t->o, t->who[i].stem, fail);
     }
     return e;
 }
 
-/* One batch of those that are due; *moved when any left the folder. */
+static void
+drop(struct attempt *t)
+{
+    while (t->n)
+        gb_buf_release(&t->who[--t->n].bytes);
+}
+
+/* One batch of those that were added. */
 static enum gb_err
-round_of(struct attempt *t, unsigned *taken, bool *moved, struct gb_fail *fail)
+commit_added(struct attempt *t, struct gb_fail *fail)
+{
+    enum gb_err e = t->n ? gb_office_commit(t->o, t->sets, t->n, fail) : GB_OK;
+    if (!e)
+        e = settle(t, fail);
+    drop(t);
+    return e;
+}
+
+/* By device and number, so that a chain goes as one. */
+static int
+by_chain(const void *a, const void *b)
+{
+    char *x, *y;
+    unsigned long device[2] = {strtoul(*(char *const *)a, &x, 10),
+                               strtoul(*(char *const *)b, &y, 10)};
+    if (device[0] != device[1])
+        return device[0] < device[1] ? -1 : 1;
+    unsigned long seq[2] = {strtoul(x + (*x == '-'), NULL, 10),
+                            strtoul(y + (*y == '-'), NULL, 10)};
+    return (seq[0] > seq[1]) - (seq[0] < seq[1]);
+}
+
+/* Every set of the folder that is due when its turn comes. */
+static enum gb_err
+pass(struct attempt *t, struct gb_fail *fail)
 {
     struct gb_names names = {0};
     enum gb_err e = list(t->o->path, &names, fail);
-    t->n = 0;
-    *moved = false;
-    for (size_t i = 0; i < names.count && t->n < ROUND_SETS && !e; i++) {
+    t->moved = false;
+    if (names.count)
+        qsort(names.list, names.count, sizeof *names.list, by_chain);
+    for (size_t i = 0; i < names.count && !e; i++) {
         bool yes;
-        e = due(t->o, names.list[i], &yes, fail);
+        e = due(t, names.list[i], &yes, fail);
         if (!e && yes)
             e = add(t, names.list[i], fail);
+        if (!e && t->n == ROUND_SETS)
+            e = commit_added(t, fail);
     }
-    if (!e && t->n)
-        e = gb_office_commit(t->o, t->sets, t->n, fail);
-    if (!e && t->n)
-        e = settle(t, taken, moved, fail);
-    for (size_t i = 0; i < t->n; i++)
-        gb_buf_release(&t->who[i].bytes);
+    if (!e)
+        e = commit_added(t, fail);
+    drop(t);
     gb_names_release(&names);
     return e;
 }
@@ -231,13 +330,14 @@ gb_waiting_retry(struct gb_office *o, unsigned *taken, struct gb_fail *fail)
 {
     struct attempt t = {.o = o,
                         .who = calloc(ROUND_SETS, sizeof *t.who),
-                        .sets = calloc(ROUND_SETS, sizeof *t.sets)};
-    bool moved = true;
+                        .sets = calloc(ROUND_SETS, sizeof *t.sets),
+                        .taken = taken,
+                        .moved = true};
     enum gb_err e = GB_OK;
     if (!t.who || !t.sets)
         e = gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
-    while (!e && moved)
-        e = round_of(&t, taken, &moved, fail);
+    while (!e && t.moved)
+        e = pass(&t, fail);
     free(t.who);
     free(t.sets);
     return e;

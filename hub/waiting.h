@@ -3,8 +3,9 @@
  * (a stick that was left at home, a delivery in disorder).
  *
  * DEVICE-SEQ-SHA8.gbcs is the container as it was unsealed, .skew beside it
- * what is known of the device's clock.  Each later batch tries them again, as
- * sets by stick: the time that they lay here says nothing about the clock.
+ * what is known of the device's clock.  Behind each later batch those are tried
+ * that can go on, as sets by stick: the time that they lay here says nothing
+ * about the clock.
  */
 #ifndef GB_WAITING_H
 #define GB_WAITING_H

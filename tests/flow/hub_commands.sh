@@ -115,6 +115,15 @@ refused 1 'no open conflict' gengbu-hub resolve "$hub" \
     "service_request:$id:contact" --keep 1 --actor @l --reason x
 refused 1 'no column' gengbu-hub resolve "$hub" "service_request:$id:nope" \
     --keep 1 --actor @l --reason x
+same "$(gengbu-hub status "$hub" --json | value packs_untidy)" False "untidy"
+for n in $(seq 51); do
+    touch "$hub/ledger.git/objects/pack/pack-x$n.pack" \
+        "$hub/ledger.git/objects/pack/pack-x$n.idx"
+done
+gengbu-hub status "$hub" | grep -q '^packs .* more than 50: merging them fails' ||
+    fail "status says nothing of packs"
+same "$(gengbu-hub status "$hub" --json | value packs_untidy)" True "untidy"
+rm -f "$hub"/ledger.git/objects/pack/pack-x*
 size=$(gengbu-hub status "$hub" --json | value size)
 gengbu-hub resolve "$hub" "$cell" --keep 1 --actor @l --reason 电话问过 \
     --expect "$token" >/dev/null

@@ -50,6 +50,21 @@ refused 1 'to-1.gbx: .*for device 1: `gengbu import`' \
     gengbu-hub import "$hub" "$T"/back/*-to-1.gbx
 same "$(cat "$T/refused.out")" "" "what is said of nothing"
 
+# a bundle is made from a snapshot: whoever writes meanwhile is not waited for,
+# and does not wait
+mkdir "$T/contact"
+gengbu export "$T/1" "$T/contact" >/dev/null
+gengbu-hub import "$hub" "$T/contact" >/dev/null
+python3 - "$hub/hub.db" "$hub" "$T/back" >"$T/out" 2>&1 <<'E2' ||
+import sqlite3, subprocess, sys
+db = sqlite3.connect(sys.argv[1], isolation_level=None)
+db.execute("BEGIN IMMEDIATE")
+sys.exit(subprocess.call(["gengbu-hub", "export", sys.argv[2], "--device", "1",
+                          "--to", sys.argv[3]]))
+E2
+    fail "export waits for a writer: $(cat "$T/out")"
+grep -q 'nothing new' "$T/out" || fail "$(cat "$T/out")"
+
 # ---------------------------------------------------- late, out of order
 
 python3 - "$T" <<'E2'

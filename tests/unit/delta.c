@@ -189,6 +189,78 @@ a_record_larger_than_a_part_is_brought(void **state)
     end(&h, d, 4);
 }
 
+/* A handheld that was restarted before each operation. */
+static void
+restarted(void *context, struct gb_now *out)
+{
+    struct handheld *d = context;
+    now(d, out);
+    int64_t boot = d->hub->time_ms;
+    memcpy(out->boot, &boot, sizeof boot);
+}
+
+/* The longest line of a batch: all operations of a full set wait, for the cause
+ * with the longest name, and every boot has its number. */
+static void
+write_longest(struct gb_line *l, struct gb_arena *arena, struct gb_buf *out)
+{
+    l->adjust = gb_arena_array(arena, (size_t)l->nadjust, sizeof *l->adjust);
+    for (int i = 0; i < l->nadjust; i++)
+        l->adjust[i] = -140737488355327;
+    l->nquarantined = GB_SET_OPS_MAX;
+    l->quarantined =
+        gb_arena_array(arena, GB_SET_OPS_MAX, sizeof *l->quarantined);
+    for (int i = 0; i < GB_SET_OPS_MAX; i++)
+        l->quarantined[i] = (struct gb_quarantined){i, GB_CODE_AUTHORITY};
+    gb_line_write(l, out);
+    GOOD(gb_buf_check(out, "a line", &why));
+    assert_true(out->len > GB_SET_MAX + 16);
+}
+
+/* Such a line is larger than any set; the handheld keeps all of it. */
+static void
+the_longest_receipt_is_brought(void **state)
+{
+    struct hub h;
+    struct handheld d;
+    struct gb_arena arena;
+    struct gb_buf text;
+    struct gb_line line;
+    char path[128];
+    sqlite3_stmt *s;
+    bool row;
+    (void)state;
+    begin(&h, &d, 1);
+    gb_journal_close(d.j);
+    snprintf(path, sizeof path, "%s/1.db", h.folder);
+    GOOD(gb_journal_open(path, restarted, &d, &d.j, &why));
+    GOOD(gb_journal_sign_in(d.j, 1, true, &why));
+    for (int i = 0; i < GB_BOOTS_MAX; i++, h.time_ms++)
+        insert(&d, i);
+    push(&d);
+    gb_arena_init(&arena, 1 << 24);
+    gb_buf_init(&text, GB_LINE_MAX);
+    GOOD(gb_db_prepare(gb_state_db(h.st),
+                       "SELECT line FROM _set WHERE device = 1", &s, &why));
+    GOOD(gb_db_step(s, &row, &why));
+    GOOD(gb_line_read(gb_db_blob(s, 0), &arena, &line, &why));
+    sqlite3_finalize(s);
+    assert_true(line.nadjust > GB_BOOTS_MAX - 4);
+    write_longest(&line, &arena, &text);
+    GOOD(gb_db_prepare(gb_state_db(h.st),
+                       "UPDATE _set SET line = ? WHERE device = 1", &s, &why));
+    struct gb_value v = gb_value_text(gb_buf_view(&text));
+    gb_db_bind(s, 1, &v);
+    GOOD(gb_db_run(s, &why));
+    sqlite3_finalize(s);
+    pull(&d);
+    assert_int_equal(ask(&d, "SELECT length(line) FROM _set WHERE seq = 1"),
+                     text.len);
+    gb_buf_release(&text);
+    gb_arena_release(&arena);
+    end(&h, &d, 1);
+}
+
 /* A stream that breaks off inside a string is damage. */
 static void
 a_stream_must_end_with_a_whole_string(void **state)
@@ -218,6 +290,7 @@ main(void)
         cmocka_unit_test(receipts_of_a_handheld_long_away_span_parts),
         cmocka_unit_test(names_of_gone_records_span_parts),
         cmocka_unit_test(a_record_larger_than_a_part_is_brought),
+        cmocka_unit_test(the_longest_receipt_is_brought),
         cmocka_unit_test(a_stream_must_end_with_a_whole_string),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
