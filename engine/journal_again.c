@@ -81,8 +81,7 @@ find_accepted(struct again *w, struct gb_fail *fail)
         if (stamps)
             gb_clock_effective(&set, &at, stamps);
         else
-            e = gb_fail_set(fail, GB_E_MEMORY, "%s",
-                            gb_err_sentence(GB_E_MEMORY));
+            e = gb_fail_memory(fail);
         w->parent = (struct gb_parent){set.device, set.seq, set.nops};
         w->parent_stamp = e ? 0 : stamps[set.nops - 1];
     }
@@ -122,8 +121,7 @@ put_insert(struct again *w, const struct gb_op *op, int level,
     gb_arena_reset(&w->to->arena);
     if (!gb_rec_insert(&r, &w->to->schema->tables[op->table], &x,
                        &w->to->arena))
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     enum gb_err e = gb_tables_insert(w->to->tables, &r, &exists, fail);
     gb_assert(e || !exists);
     return e;
@@ -147,8 +145,7 @@ put_change(struct again *w, const struct gb_op *op, int level,
     gb_arena_reset(&j->arena);
     l.old = gb_arena_array(&j->arena, (size_t)op->nvalues + 1, sizeof *l.old);
     if (!l.old)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     gb_buf_clear(&j->scratch);
     gb_log_write(&l, &j->scratch);
     enum gb_err e = gb_buf_check(&j->scratch, "a change", fail);
@@ -210,8 +207,7 @@ trim_boots(struct gb_set *s, struct gb_arena *arena, struct gb_fail *fail)
         gb_arena_array(arena, (size_t)s->nboots, sizeof *boots);
     int n = 0, last = -1;
     if (!boots)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     for (int i = 0; i < s->nops; i++) {
         if (s->ops[i].boot != last) {
             last = s->ops[i].boot;
@@ -303,7 +299,7 @@ take_set(struct again *w, uint32_t seq, struct gb_fail *fail)
     p.set.origins =
         gb_arena_array(&arena, (size_t)of.nops, sizeof *p.set.origins);
     if (!p.set.ops || !p.set.origins)
-        e = gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
+        e = gb_fail_memory(fail);
     for (int i = 0; i < of.nops && !e; i++)
         e = take_op(w, &of, i, &p, &arena, fail);
     if (!e)
@@ -333,8 +329,6 @@ take_all(struct again *w, struct gb_fail *fail)
 static enum gb_err
 show(struct again *w, struct gb_fail *fail)
 {
-    struct gb_delta_in d = {0};
-    gb_arena_init(&d.arena, GB_ARENA_MAX);
     enum gb_err e = GB_OK;
     if (w->parent.device)
         e = gb_db_execf(
@@ -342,10 +336,7 @@ show(struct again *w, struct gb_fail *fail)
             w->to->device, w->parent.device, (long long)w->parent_stamp);
     if (!e)
         e = gb_journal_reload(w->to, fail);
-    if (!e)
-        e = gb_delta_redo(w->to, &d, fail);
-    gb_arena_release(&d.arena);
-    return e;
+    return e ? e : gb_delta_redo(w->to, fail);
 }
 
 /* Nothing of its own stands in the new journal, and the hub has answered. */

@@ -135,10 +135,7 @@ get(struct gb_tables *t, int table, enum what what, sqlite3_stmt **out,
 static struct gb_value
 keep(struct gb_arena *arena, struct gb_value v, bool *memory)
 {
-    if (v.type == GB_TEXT || v.type == GB_BLOB) {
-        v.as.s = gb_arena_copy(arena, v.as.s);
-        *memory &= v.as.s.ptr != NULL;
-    }
+    *memory &= gb_value_keep(&v, arena);
     return v;
 }
 
