@@ -108,9 +108,8 @@ struct gb_capture {
     int64_t first, last;      /* stamps of the open transaction's operations */
     int operations;           /* how many it has */
     size_t bound;             /* bytes that they may need in a set */
-    uint8_t boot[16];
-    bool boot_checked; /* _boot was asked, */
-    bool boot_known;   /* and this boot has its row there */
+    /* of the stamp that was given last: */
+    bool boot_known; /* this boot has its row in _boot */
     int64_t boot_wall, boot_mono;
     int64_t boot_shift;  /* as last written */
     uint64_t kept;       /* columns of the last change that do not show it */
