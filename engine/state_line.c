@@ -215,6 +215,7 @@ gb_state_line(struct gb_state *st, const struct gb_incoming *in,
         e = take_effect(st, in, stamps, &d, arena, out, fail);
     if (!e)
         e = record_set(st, in, stamps, out, fail);
+    gb_state_forget_older(st);
     free(stamps);
     return e;
 }
