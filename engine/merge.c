@@ -151,6 +151,8 @@ static bool
 merge_one(struct gb_rec *r, const struct gb_column *c, struct gb_cell *cell,
           const struct gb_sib *s)
 {
+    if (c->rule.kind == GB_RULE_SUM && s->value.type == GB_NULL)
+        return true; /* it adds nothing (MERGE.md §5) */
     if (cell->n == 0) {
         cell->sib = gb_arena_alloc(r->arena, sizeof *cell->sib);
         if (!cell->sib)
