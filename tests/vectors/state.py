@@ -56,11 +56,12 @@ class State:
     # -- authority (M19) -----------------------------------------------------
 
     def device_level(self, device, base):
-        level = 0
+        """As of the base; before it was there, the one it came with."""
+        level = None
         for position, fields in self.devices:
-            if position <= base and fields[1] == device:
-                level = fields.get(3, level)
-        return level
+            if fields[1] == device and (position <= base or level is None):
+                level = fields.get(3, level or 0)
+        return (level or 0) if base else 0
 
     def actor_level(self, actor, base):
         known = [level for position, level in self.levels.get(actor, ())
