@@ -7,9 +7,6 @@
 
 #include <stdio.h>
 
-/* Room that a set needs beside its operations. */
-#define SET_OVERHEAD 65536
-
 /* The reason goes to the caller of the SQL, and is kept with its code. */
 static void
 refuse(sqlite3_context *sql, struct gb_journal *j)
@@ -118,7 +115,8 @@ note_operation(struct gb_journal *j, int64_t stamp, size_t bound,
     c->last = stamp;
     c->bound += bound;
     c->operations++;
-    if (c->bound > GB_BODY_MAX - SET_OVERHEAD || c->operations > GB_SET_OPS_MAX)
+    if (c->bound > GB_BODY_MAX - GB_SET_OVERHEAD ||
+        c->operations > GB_SET_OPS_MAX)
         return gb_fail_set(fail, GB_E_LIMIT,
                            "this transaction does not fit one change set: "
                            "write less at once");

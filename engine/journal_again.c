@@ -10,7 +10,6 @@
 
 /* Of an operation, beside gb_op_bound(): section ORIGIN. */
 #define ORIGIN_BOUND 40
-#define SET_OVERHEAD 65536
 
 /* A record of the copy, and what it is called from now on. */
 struct renamed {
@@ -191,7 +190,7 @@ static void
 begin_part(const struct again *w, const struct gb_set *of, struct part *p)
 {
     struct gb_set *s = &p->set;
-    p->bound = SET_OVERHEAD;
+    p->bound = GB_SET_OVERHEAD;
     *s = *of;
     s->device = w->to->device;
     s->schema = w->to->schema->version;
@@ -242,7 +241,7 @@ end_part(struct again *w, struct part *p, struct gb_arena *arena,
     s->ops += s->nops;
     s->origins += s->nops;
     s->nops = 0;
-    p->bound = SET_OVERHEAD;
+    p->bound = GB_SET_OVERHEAD;
     return e;
 }
 

@@ -12,9 +12,6 @@
 #include "digest.h"
 #include "sshsig.h"
 
-/* Sections and tables of a set, beside its operations. */
-#define SET_OVERHEAD 65536
-
 /* Salt for the personal values of an operation, when it has any. */
 static bool
 add_salt(const struct gb_table *t, struct gb_op *op, struct gb_arena *arena)
@@ -260,7 +257,7 @@ static enum gb_err
 fill_set(struct gb_journal *j, struct gb_tail *t, size_t from,
          struct gb_set *set, struct gb_fail *fail)
 {
-    size_t left = t->n - from, bound = SET_OVERHEAD;
+    size_t left = t->n - from, bound = GB_SET_OVERHEAD;
     if (left > GB_SET_OPS_MAX)
         left = GB_SET_OPS_MAX;
     set->ops = gb_arena_array(&set->arena, left, sizeof *set->ops);

@@ -25,8 +25,7 @@ gb_tables_open(sqlite3 *db, const struct gb_schema *s, struct gb_tables **out,
         t->stmt = calloc((size_t)s->ntables + 1, sizeof *t->stmt);
     if (!t || !t->stmt) {
         free(t);
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     }
     t->db = db;
     t->schema = s;
