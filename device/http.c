@@ -109,7 +109,7 @@ curl_failed(const struct exchange *x, CURLcode code, struct gb_fail *fail)
     double connected = 0;
     curl_easy_getinfo(x->curl, CURLINFO_CONNECT_TIME, &connected);
     if (code == CURLE_OUT_OF_MEMORY)
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        return gb_fail_memory(fail);
     /* the second also stands for an answer that is no HTTP */
     if (connected <= 0 &&
         (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL))

@@ -6,17 +6,11 @@
 #include "journal_private.h"
 
 #include <stdio.h>
-#include <string.h>
-
-/* Room that a set needs beside its operations. */
-#define SET_OVERHEAD 65536
 
 /* The reason goes to the caller of the SQL, and is kept with its code. */
 static void
 refuse(sqlite3_context *sql, struct gb_journal *j)
 {
-    /* the statement's rows go, and the boot's may be among them */
-    j->c.boot_checked = false;
     sqlite3_result_error(sql, j->c.fail.text, -1);
 }
 
@@ -28,8 +22,9 @@ journal_of(sqlite3_context *sql)
 
 /* ------------------------------------------------------ stamps and time -- */
 
-/* Whether the last boot with operations is this one; asked at the first
- * operation, and again when a rollback may have taken its row away. */
+/* Whether the last boot with operations is this one.  It is asked for each
+ * operation: a part of a transaction may be taken back (ROLLBACK TO, or a
+ * statement that SQLite itself aborts), its row with it, and no hook tells. */
 static void
 find_boot(struct gb_journal *j, const struct gb_now *now)
 {
@@ -44,8 +39,6 @@ find_boot(struct gb_journal *j, const struct gb_now *now)
         j->c.boot_shift = sqlite3_column_int64(s, 3);
     }
     sqlite3_reset(s);
-    j->c.boot_checked = true;
-    memcpy(j->c.boot, now->boot, sizeof j->c.boot);
 }
 
 /* Device time: the wall clock at the boot's first operation plus the
@@ -54,8 +47,7 @@ static int64_t
 device_time(struct gb_journal *j, struct gb_now *now)
 {
     j->now(j->now_context, now);
-    if (!j->c.boot_checked || memcmp(j->c.boot, now->boot, sizeof now->boot))
-        find_boot(j, now);
+    find_boot(j, now);
     if (!j->c.boot_known) {
         j->c.boot_wall = gb_time_clamp(now->wall_ms);
         j->c.boot_mono = now->mono_ms;
@@ -123,7 +115,8 @@ note_operation(struct gb_journal *j, int64_t stamp, size_t bound,
     c->last = stamp;
     c->bound += bound;
     c->operations++;
-    if (c->bound > GB_BODY_MAX - SET_OVERHEAD || c->operations > GB_SET_OPS_MAX)
+    if (c->bound > GB_BODY_MAX - GB_SET_OVERHEAD ||
+        c->operations > GB_SET_OPS_MAX)
         return gb_fail_set(fail, GB_E_LIMIT,
                            "this transaction does not fit one change set: "
                            "write less at once");
@@ -321,14 +314,10 @@ committed(void *context)
     return 0;
 }
 
-/* The boot's row may have gone with the transaction. */
 static void
 rolled_back(void *context)
 {
-    struct gb_journal *j = context;
-    committed(j);
-    j->c.boot_known = false;
-    j->c.boot_checked = false;
+    committed(context);
 }
 
 enum gb_err

@@ -34,7 +34,7 @@ gb_arena_refused(const struct gb_arena *a, size_t n, struct gb_fail *fail)
     if (n > a->max - a->used)
         return gb_fail_set(fail, GB_E_LIMIT,
                            "would take more than %zu bytes of memory", a->max);
-    return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+    return gb_fail_memory(fail);
 }
 
 /* ------------------------------------------------------------ writing -- */

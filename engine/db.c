@@ -263,7 +263,7 @@ gb_db_execf(sqlite3 *db, struct gb_fail *fail, const char *format, ...)
     char *sql = sqlite3_vmprintf(format, args);
     va_end(args);
     if (!sql)
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        return gb_fail_memory(fail);
     enum gb_err err = gb_db_exec(db, sql, fail);
     sqlite3_free(sql);
     return err;
@@ -294,7 +294,7 @@ gb_db_preparef(sqlite3 *db, sqlite3_stmt **out, struct gb_fail *fail,
     char *sql = sqlite3_vmprintf(format, args);
     va_end(args);
     if (!sql)
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        return gb_fail_memory(fail);
     enum gb_err err = gb_db_prepare(db, sql, out, fail);
     sqlite3_free(sql);
     return err;

@@ -39,8 +39,7 @@ add_touch(struct making *m, struct touch t, struct gb_fail *fail)
         size_t room = m->room ? 2 * m->room : 1024;
         struct touch *grown = realloc(m->touched, room * sizeof *grown);
         if (!grown)
-            return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                               gb_err_sentence(GB_E_MEMORY));
+            return gb_fail_memory(fail);
         m->touched = grown;
         m->room = room;
     }

@@ -339,9 +339,7 @@ gb_delta_out_open(struct gb_delta_out *o, struct gb_fail *fail)
     o->bytes = ONCE_BYTES + 24u * (unsigned)gb_state_lineage(o->st)->n +
                (s->version > o->ask->schema ? s->text.len : 0);
     o->rows = calloc(GB_DELTA_RECORDS_MAX, sizeof *o->rows);
-    return o->rows ? GB_OK
-                   : gb_fail_set(fail, GB_E_MEMORY, "%s",
-                                 gb_err_sentence(GB_E_MEMORY));
+    return o->rows ? GB_OK : gb_fail_memory(fail);
 }
 
 void

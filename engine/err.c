@@ -72,6 +72,12 @@ gb_fail_wrap(struct gb_fail *fail, const char *format, ...)
     return fail->code;
 }
 
+enum gb_err
+gb_fail_memory(struct gb_fail *fail)
+{
+    return gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
+}
+
 const char *
 gb_err_sentence(enum gb_err code)
 {

@@ -67,6 +67,9 @@ enum gb_err gb_fail_set(struct gb_fail *fail, enum gb_err code,
 enum gb_err gb_fail_wrap(struct gb_fail *fail, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 
+/* GB_E_MEMORY in its own words: for whoever has nothing to add to them. */
+enum gb_err gb_fail_memory(struct gb_fail *fail);
+
 /* The sentence, the name ("FORMAT") and the exit status of a code. */
 const char *gb_err_sentence(enum gb_err code);
 const char *gb_err_name(enum gb_err code);

@@ -99,7 +99,7 @@ feed_fd(int fd, const char *path,
     ssize_t got = 0;
     uint8_t *piece = malloc(PIECE);
     if (!piece)
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        return gb_fail_memory(fail);
     while (!err && (got = read_some(fd, piece, PIECE)) > 0)
         err = take(arg, GB_SPAN(piece, (size_t)got), fail);
     if (got < 0)

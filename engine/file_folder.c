@@ -88,13 +88,13 @@ add_name(struct gb_names *names, size_t *room, const char *name,
         size_t more = *room + *room / 2 + 16;
         char **list = realloc(names->list, more * sizeof *list);
         if (!list)
-            return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+            return gb_fail_memory(fail);
         names->list = list;
         *room = more;
     }
     char *copy = strdup(name);
     if (!copy)
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        return gb_fail_memory(fail);
     names->list[names->count++] = copy;
     return GB_OK;
 }

@@ -171,8 +171,7 @@ open_journal(const char *path, bool reader, gb_now_fn *now, void *context,
     *out = NULL;
     struct gb_journal *j = calloc(1, sizeof *j);
     if (!j)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     j->now = now;
     j->now_context = context;
     gb_arena_init(&j->arena, GB_ARENA_MAX);

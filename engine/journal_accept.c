@@ -13,19 +13,19 @@ struct accepting {
     int64_t *stamps; /* effective */
 };
 
-/* The change with this stamp of our own, or NULL. */
-static const struct gb_log *
-find_log(const struct gb_delta_in *d, int64_t stamp)
+/* The level that a change was made at; an insert's is in its row. */
+static enum gb_err
+level_of(struct gb_journal *j, const struct gb_op *op, int *level,
+         struct gb_fail *fail)
 {
-    size_t low = 0, high = d->nlog;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if (d->log[mid].stamp < stamp)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < d->nlog && d->log[low].stamp == stamp ? &d->log[low] : NULL;
+    bool row;
+    sqlite3_stmt *s = gb_journal_sql(j, GB_JSQL_LOG_LEVEL);
+    sqlite3_bind_int64(s, 1, op->stamp);
+    enum gb_err e = gb_db_step(s, &row, fail);
+    if (!e && row)
+        *level = sqlite3_column_int(s, 0);
+    sqlite3_reset(s);
+    return e;
 }
 
 /* The hub quarantined it: remembered for people, with its reason. */
@@ -66,21 +66,22 @@ take_effect(struct accepting *a, int index, struct gb_fail *fail)
     gb_arena_reset(&j->arena);
     enum gb_err e = gb_tables_load(j->tables, op->table, op->id, &j->arena, &r,
                                    &found, fail);
+    int level = r.level;
+    if (!e && found)
+        e = level_of(j, op, &level, fail);
     if (e || !found)
         return e;
-    const struct gb_log *log = find_log(a->d, op->stamp);
     struct gb_effect x = {.op = op,
                           .device = a->set.device,
                           .stamp = a->stamps[index],
                           .pos = (int64_t)a->line->pos,
-                          .level = log ? log->level : r.level,
+                          .level = level,
                           .base = a->set.base.size};
     bool good = op->kind == GB_INSERT
                     ? gb_rec_insert(&r, r.table, &x, &j->arena)
                     : gb_rec_merge(&r, &x, &j->lineage);
     if (!good)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     return gb_tables_update(j->tables, &r, fail);
 }
 
@@ -192,8 +193,7 @@ open_set(struct accepting *a, struct gb_fail *fail)
         a->stamps = gb_arena_array(&a->set.arena, (size_t)a->set.nops,
                                    sizeof *a->stamps);
         if (!a->stamps)
-            return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                               gb_err_sentence(GB_E_MEMORY));
+            return gb_fail_memory(fail);
         gb_clock_effective(&a->set, &at, a->stamps);
     }
     return e;

@@ -10,7 +10,6 @@
 
 /* Of an operation, beside gb_op_bound(): section ORIGIN. */
 #define ORIGIN_BOUND 40
-#define SET_OVERHEAD 65536
 
 /* A record of the copy, and what it is called from now on. */
 struct renamed {
@@ -81,8 +80,7 @@ find_accepted(struct again *w, struct gb_fail *fail)
         if (stamps)
             gb_clock_effective(&set, &at, stamps);
         else
-            e = gb_fail_set(fail, GB_E_MEMORY, "%s",
-                            gb_err_sentence(GB_E_MEMORY));
+            e = gb_fail_memory(fail);
         w->parent = (struct gb_parent){set.device, set.seq, set.nops};
         w->parent_stamp = e ? 0 : stamps[set.nops - 1];
     }
@@ -122,8 +120,7 @@ put_insert(struct again *w, const struct gb_op *op, int level,
     gb_arena_reset(&w->to->arena);
     if (!gb_rec_insert(&r, &w->to->schema->tables[op->table], &x,
                        &w->to->arena))
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     enum gb_err e = gb_tables_insert(w->to->tables, &r, &exists, fail);
     gb_assert(e || !exists);
     return e;
@@ -147,8 +144,7 @@ put_change(struct again *w, const struct gb_op *op, int level,
     gb_arena_reset(&j->arena);
     l.old = gb_arena_array(&j->arena, (size_t)op->nvalues + 1, sizeof *l.old);
     if (!l.old)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     gb_buf_clear(&j->scratch);
     gb_log_write(&l, &j->scratch);
     enum gb_err e = gb_buf_check(&j->scratch, "a change", fail);
@@ -194,7 +190,7 @@ static void
 begin_part(const struct again *w, const struct gb_set *of, struct part *p)
 {
     struct gb_set *s = &p->set;
-    p->bound = SET_OVERHEAD;
+    p->bound = GB_SET_OVERHEAD;
     *s = *of;
     s->device = w->to->device;
     s->schema = w->to->schema->version;
@@ -210,8 +206,7 @@ trim_boots(struct gb_set *s, struct gb_arena *arena, struct gb_fail *fail)
         gb_arena_array(arena, (size_t)s->nboots, sizeof *boots);
     int n = 0, last = -1;
     if (!boots)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     for (int i = 0; i < s->nops; i++) {
         if (s->ops[i].boot != last) {
             last = s->ops[i].boot;
@@ -246,7 +241,7 @@ end_part(struct again *w, struct part *p, struct gb_arena *arena,
     s->ops += s->nops;
     s->origins += s->nops;
     s->nops = 0;
-    p->bound = SET_OVERHEAD;
+    p->bound = GB_SET_OVERHEAD;
     return e;
 }
 
@@ -303,7 +298,7 @@ take_set(struct again *w, uint32_t seq, struct gb_fail *fail)
     p.set.origins =
         gb_arena_array(&arena, (size_t)of.nops, sizeof *p.set.origins);
     if (!p.set.ops || !p.set.origins)
-        e = gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
+        e = gb_fail_memory(fail);
     for (int i = 0; i < of.nops && !e; i++)
         e = take_op(w, &of, i, &p, &arena, fail);
     if (!e)
@@ -333,8 +328,6 @@ take_all(struct again *w, struct gb_fail *fail)
 static enum gb_err
 show(struct again *w, struct gb_fail *fail)
 {
-    struct gb_delta_in d = {0};
-    gb_arena_init(&d.arena, GB_ARENA_MAX);
     enum gb_err e = GB_OK;
     if (w->parent.device)
         e = gb_db_execf(
@@ -342,10 +335,7 @@ show(struct again *w, struct gb_fail *fail)
             w->to->device, w->parent.device, (long long)w->parent_stamp);
     if (!e)
         e = gb_journal_reload(w->to, fail);
-    if (!e)
-        e = gb_delta_redo(w->to, &d, fail);
-    gb_arena_release(&d.arena);
-    return e;
+    return e ? e : gb_delta_redo(w->to, fail);
 }
 
 /* Nothing of its own stands in the new journal, and the hub has answered. */

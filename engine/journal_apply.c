@@ -185,9 +185,7 @@ apply(struct gb_journal *j, struct gb_delta_in *d,
     if (!e)
         e = gb_journal_seal(j, key, &made, fail);
     if (!e)
-        e = gb_log_load(j, 0, GB_STAMP_MAX, &d->arena, &d->log, &d->nlog, fail);
-    if (!e)
-        e = gb_delta_undo(j, d, fail);
+        e = gb_delta_undo(j, fail);
     if (!e)
         e = take_lineage(j, &d->once.lineage, fail);
     if (!e)
@@ -201,7 +199,7 @@ apply(struct gb_journal *j, struct gb_delta_in *d,
     if (!e)
         e = gb_delta_take_known(j, fail);
     if (!e)
-        e = gb_delta_redo(j, d, fail);
+        e = gb_delta_redo(j, fail);
     if (!e)
         e = take_fields(j, &d->once, fail);
     if (!e)
@@ -274,25 +272,20 @@ in_scope(void *context, int table, int64_t id, bool *in, struct gb_fail *fail)
 enum gb_err
 gb_journal_digest(struct gb_journal *j, uint8_t out[32], struct gb_fail *fail)
 {
-    struct gb_delta_in d = {0};
     struct gb_sha256 none = gb_sha256(GB_SPAN(NULL, 0));
     memcpy(out, none.bytes, sizeof none.bytes);
     if (!j->schema)
         return GB_OK;
-    gb_arena_init(&d.arena, GB_ARENA_MAX);
     enum gb_err e = gb_journal_begin(j, fail);
     if (!e) {
         /* without the pending changes, which the rollback brings back */
         j->c.local = false;
-        e = gb_log_load(j, 0, GB_STAMP_MAX, &d.arena, &d.log, &d.nlog, fail);
-        if (!e)
-            e = gb_delta_undo(j, &d, fail);
+        e = gb_delta_undo(j, fail);
         if (!e)
             e = gb_tables_digest(j->tables, j->schema, &j->lineage, in_scope, j,
                                  out, fail);
         gb_journal_rollback(j);
         j->c.local = true;
     }
-    gb_arena_release(&d.arena);
     return e;
 }

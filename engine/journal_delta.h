@@ -12,10 +12,8 @@
 struct gb_delta_in {
     struct gb_delta_head head;
     struct gb_delta_once once;
-    struct gb_log *log; /* all unaccepted changes, by stamp */
-    size_t nlog;
     struct gb_applied *counts;
-    struct gb_arena arena; /* owns the above */
+    struct gb_arena arena; /* owns head and once */
 };
 
 /* Read the first gathered part; gb_arena_release() frees it. */
@@ -61,8 +59,7 @@ enum gb_err gb_delta_all_records(struct gb_journal *j, gb_visit *visit,
 
 /* Put the old values of all unaccepted changes back into the rows, the newest
  * first: what is left is the hub's state, and own new records as inserted. */
-enum gb_err gb_delta_undo(struct gb_journal *j, const struct gb_delta_in *d,
-                          struct gb_fail *fail);
+enum gb_err gb_delta_undo(struct gb_journal *j, struct gb_fail *fail);
 /* Own sets that the hub accepted: their operations become part of the hub's
  * state here too, or are taken back. */
 enum gb_err gb_delta_accept(struct gb_journal *j, struct gb_delta_in *d,
@@ -76,7 +73,6 @@ enum gb_err gb_delta_still_waiting(struct gb_journal *j, struct gb_delta_in *d,
 enum gb_err gb_delta_put(struct gb_journal *j, struct gb_delta_in *d,
                          struct gb_fail *fail);
 /* Merge what is still unaccepted on top again, and note its old values. */
-enum gb_err gb_delta_redo(struct gb_journal *j, struct gb_delta_in *d,
-                          struct gb_fail *fail);
+enum gb_err gb_delta_redo(struct gb_journal *j, struct gb_fail *fail);
 
 #endif

@@ -137,7 +137,6 @@ gb_journal_reload(struct gb_journal *j, struct gb_fail *fail)
         e = gb_lineage_load(&j->lineage, j->db, fail);
     if (!e)
         e = gb_journal_get(j, "actor", &j->c.actor, fail);
-    j->c.boot_checked = false;
     return e ? e : gb_capture_level(j, fail);
 }
 

@@ -23,14 +23,16 @@ gb_log_read(struct gb_log *l, struct gb_span body, struct gb_arena *arena,
 {
     struct gb_span kept = gb_arena_copy(arena, body);
     struct gb_reader in = gb_reader_of(kept);
-    in.bad = body.len && !kept.ptr;
+    bool memory = kept.ptr != NULL;
+    in.bad = !memory;
     if (l->kind == GB_VOID) {
         l->reason = gb_read_string(&in);
     } else {
         size_t n = gb_read_count(&in, 4);
         l->values = gb_arena_array(arena, n, sizeof *l->values);
         l->old = gb_arena_array(arena, n, sizeof *l->old);
-        in.bad |= !l->values || !l->old;
+        memory &= l->values && l->old;
+        in.bad |= !memory;
         for (size_t i = 0; i < n && !in.bad; i++) {
             uint64_t column = gb_read_varint(&in);
             in.bad |= column >= GB_COLUMNS_MAX;
@@ -41,6 +43,8 @@ gb_log_read(struct gb_log *l, struct gb_span body, struct gb_arena *arena,
         }
         l->nvalues = (int)n;
     }
+    if (!memory)
+        return gb_fail_memory(fail);
     return gb_read_done(&in) ? GB_OK
                              : gb_fail_set(fail, GB_E_DATABASE,
                                            "the log of changes is damaged");
@@ -84,33 +88,32 @@ gb_log_accepted(struct gb_journal *j, int table, int64_t id, int column,
 }
 
 enum gb_err
-gb_log_load(struct gb_journal *j, int64_t from, int64_t to,
-            struct gb_arena *arena, struct gb_log **out, size_t *n,
-            struct gb_fail *fail)
+gb_log_get(struct gb_journal *j, int64_t stamp, struct gb_arena *arena,
+           struct gb_log *out, struct gb_fail *fail)
 {
-    sqlite3_stmt *s;
     bool row;
-    size_t room = 0;
-    *n = 0;
-    *out = NULL;
-    enum gb_err e = gb_db_preparef(
-        j->db, &s, fail,
-        "SELECT stamp, kind, tbl, id, actor, level, body, (SELECT count(*) "
-        "FROM _log WHERE stamp BETWEEN %lld AND %lld) FROM _log WHERE stamp "
-        "BETWEEN %lld AND %lld ORDER BY stamp",
-        (long long)from, (long long)to, (long long)from, (long long)to);
-    while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
-        if (!*out) {
-            room = (size_t)sqlite3_column_int64(s, 7);
-            *out = gb_arena_array(arena, room, sizeof **out);
-        }
-        if (!*out || *n == room) {
-            e = gb_fail_set(fail, GB_E_MEMORY, "the log of changes: %s",
-                            gb_err_sentence(GB_E_MEMORY));
-            break;
-        }
-        e = read_row(s, arena, &(*out)[(*n)++], fail);
-    }
-    sqlite3_finalize(s);
+    sqlite3_stmt *s = gb_journal_sql(j, GB_JSQL_GET_LOG);
+    sqlite3_bind_int64(s, 1, stamp);
+    enum gb_err e = gb_db_step(s, &row, fail);
+    gb_assert(e || row);
+    if (!e)
+        e = read_row(s, arena, out, fail);
+    sqlite3_reset(s);
     return e;
+}
+
+enum gb_err
+gb_log_before(const struct gb_log *l, struct gb_value *v, uint64_t *done,
+              struct gb_arena *arena, struct gb_fail *fail)
+{
+    for (int i = 0; i < l->nvalues; i++) {
+        int c = l->values[i].column;
+        if (*done >> c & 1)
+            continue;
+        *done |= (uint64_t)1 << c;
+        v[c] = l->old[i];
+        if (!gb_value_keep(&v[c], arena))
+            return gb_fail_memory(fail);
+    }
+    return GB_OK;
 }

@@ -57,8 +57,14 @@
     X(PUT, "REPLACE INTO _journal(key, value) VALUES(?,?)")                    \
     X(ADD_LOG, "INSERT INTO _log(stamp, kind, tbl, id, actor, level, body) "   \
                "VALUES(?,?,?,?,?,?,?)")                                        \
+    X(GET_LOG, "SELECT stamp, kind, tbl, id, actor, level, body FROM _log "    \
+               "WHERE stamp = ?")                                              \
+    X(LOG_LEVEL, "SELECT level FROM _log WHERE stamp = ?")                     \
+    X(LOG_BODY, "UPDATE _log SET body = ? WHERE stamp = ?")                    \
     X(ADD_TIME, "INSERT INTO _time(stamp, ms) VALUES(?,?)")                    \
     X(ADD_TXN, "REPLACE INTO _txn(first, last) VALUES(?,?)")                   \
+    X(TXN_END,                                                                 \
+      "SELECT last FROM _txn WHERE first <= ? ORDER BY first DESC LIMIT 1")    \
     X(ADD_BOOT,                                                                \
       "REPLACE INTO _boot(first, id, wall, mono, shift) VALUES(?,?,?,?,0)")    \
     X(SHIFT_BOOT,                                                              \
@@ -70,6 +76,9 @@
     X(ADD_SET,                                                                 \
       "INSERT INTO _set(seq, sha, first, last, ops, schema, base, signed, "    \
       "signature, personal) VALUES(?,?,?,?,?,?,?,?,?,?)")                      \
+    X(SET_BASE,                                                                \
+      "SELECT base FROM _set WHERE line IS NULL AND first <= ?1 AND "          \
+      "last >= ?1")                                                            \
     X(ADD_KNOWN, "INSERT INTO _known(body) VALUES(?)")                         \
     X(STILL_TAKEN, "UPDATE _taken SET code = ?3 WHERE seq = ?1 AND idx = ?2")  \
     X(GET_SET,                                                                 \
@@ -99,9 +108,8 @@ struct gb_capture {
     int64_t first, last;      /* stamps of the open transaction's operations */
     int operations;           /* how many it has */
     size_t bound;             /* bytes that they may need in a set */
-    uint8_t boot[16];
-    bool boot_checked; /* _boot was asked, */
-    bool boot_known;   /* and this boot has its row there */
+    /* of the stamp that was given last: */
+    bool boot_known; /* this boot has its row in _boot */
     int64_t boot_wall, boot_mono;
     int64_t boot_shift;  /* as last written */
     uint64_t kept;       /* columns of the last change that do not show it */
@@ -218,9 +226,42 @@ enum gb_err gb_log_read(struct gb_log *l, struct gb_span body,
 enum gb_err gb_log_accepted(struct gb_journal *j, int table, int64_t id,
                             int column, struct gb_value *v, bool *live,
                             struct gb_fail *fail);
-/* All changes with stamps from..to, by rising stamp, in the arena. */
-enum gb_err gb_log_load(struct gb_journal *j, int64_t from, int64_t to,
-                        struct gb_arena *arena, struct gb_log **out, size_t *n,
-                        struct gb_fail *fail);
+/* The change with this stamp, which must be there, in the arena.  There may be
+ * more of them than fit memory, so they are read one at a time. */
+enum gb_err gb_log_get(struct gb_journal *j, int64_t stamp,
+                       struct gb_arena *arena, struct gb_log *out,
+                       struct gb_fail *fail);
+/* Of changes of one record, the oldest first: what its columns showed before
+ * them all.  v[c] is set, in the arena, when `done` has no bit c yet. */
+enum gb_err gb_log_before(const struct gb_log *l, struct gb_value *v,
+                          uint64_t *done, struct gb_arena *arena,
+                          struct gb_fail *fail);
+
+/* ------------------------------------- the open tail (journal_tail.c) -- */
+
+/* One operation of the tail.  Of all of them together only this is in memory:
+ * what one wrote is read when a set takes it in. */
+struct gb_tail_item {
+    int64_t stamp;
+    int64_t id;
+    int table;
+    bool insert;
+};
+
+struct gb_tail {
+    struct gb_tail_item *items; /* by stamp */
+    size_t n, room;
+    struct gb_tail_item **by_record; /* the changes, of each oldest first */
+    size_t nchanges;
+    struct gb_arena change; /* one of them, while its old values are read */
+};
+enum gb_err gb_tail_gather(struct gb_journal *j, struct gb_tail *out,
+                           struct gb_fail *fail);
+/* What a new record showed before all its changes, over what it shows now in
+ * `v`; what is put there lies in the journal's arena. */
+enum gb_err gb_tail_before(struct gb_journal *j, struct gb_tail *t,
+                           const struct gb_tail_item *insert,
+                           struct gb_value *v, struct gb_fail *fail);
+void gb_tail_release(struct gb_tail *t);
 
 #endif

@@ -1,8 +1,5 @@
 /* journal_redo.c - unaccepted changes taken off the rows, and put back on top
  * of a newer state; see journal_delta.h */
-#include <stdlib.h>
-#include <string.h>
-
 #include "journal_delta.h"
 
 /* One column of a row, past the triggers (gb_local() is 0). */
@@ -23,54 +20,121 @@ put_column(struct gb_journal *j, const struct gb_table *t, int64_t id,
     return e;
 }
 
-enum gb_err
-gb_delta_undo(struct gb_journal *j, const struct gb_delta_in *d,
-              struct gb_fail *fail)
+/* What is done for all changes of a record, the oldest first. */
+struct steps {
+    enum gb_err (*begin)(void *context, int table, int64_t id,
+                         struct gb_fail *fail);
+    enum gb_err (*change)(void *context, int64_t stamp, struct gb_fail *fail);
+    enum gb_err (*end)(void *context, struct gb_fail *fail);
+};
+
+/* For every record that has changes; only their names are in memory. */
+static enum gb_err
+each_record(struct gb_journal *j, const struct steps *steps, void *context,
+            struct gb_fail *fail)
 {
-    enum gb_err e = GB_OK;
-    const struct gb_value live = GB_VALUE_NULL;
-    for (size_t i = d->nlog; i-- > 0 && !e;) {
-        const struct gb_log *l = &d->log[i];
-        const struct gb_table *t = &j->schema->tables[l->table];
-        if (l->kind == GB_VOID)
-            e = put_column(j, t, l->id, "_void", &live, fail);
-        for (int v = 0; v < l->nvalues && !e; v++)
-            e = put_column(j, t, l->id, t->columns[l->values[v].column].name,
-                           &l->old[v], fail);
+    sqlite3_stmt *s;
+    bool row;
+    int last = -1;
+    int64_t last_id = 0;
+    enum gb_err e = gb_db_prepare(
+        j->db, "SELECT tbl, id, stamp FROM _log ORDER BY tbl, id, stamp", &s,
+        fail);
+    while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
+        int table = sqlite3_column_int(s, 0);
+        int64_t id = sqlite3_column_int64(s, 1);
+        bool same = table == last && id == last_id;
+        if (!same && last >= 0)
+            e = steps->end(context, fail);
+        if (!e && !same)
+            e = steps->begin(context, table, id, fail);
+        if (!e)
+            e = steps->change(context, sqlite3_column_int64(s, 2), fail);
+        last = table;
+        last_id = id;
     }
+    sqlite3_finalize(s);
+    return e || last < 0 ? e : steps->end(context, fail);
+}
+
+/* ----------------------------------------------------------------- undo -- */
+
+struct undo {
+    struct gb_journal *j;
+    const struct gb_table *t;
+    int64_t id;
+    struct gb_value old[GB_COLUMNS_MAX]; /* in the journal's arena */
+    uint64_t columns;                    /* that are in `old` */
+    bool voided;
+    struct gb_arena change;
+};
+
+static enum gb_err
+undo_begin(void *context, int table, int64_t id, struct gb_fail *fail)
+{
+    struct undo *u = context;
+    (void)fail;
+    gb_arena_reset(&u->j->arena);
+    u->t = &u->j->schema->tables[table];
+    u->id = id;
+    u->columns = 0;
+    u->voided = false;
+    return GB_OK;
+}
+
+static enum gb_err
+undo_change(void *context, int64_t stamp, struct gb_fail *fail)
+{
+    struct undo *u = context;
+    struct gb_log l;
+    gb_arena_reset(&u->change);
+    enum gb_err e = gb_log_get(u->j, stamp, &u->change, &l, fail);
+    if (e)
+        return e;
+    u->voided |= l.kind == GB_VOID;
+    return gb_log_before(&l, u->old, &u->columns, &u->j->arena, fail);
+}
+
+static enum gb_err
+undo_end(void *context, struct gb_fail *fail)
+{
+    struct undo *u = context;
+    const struct gb_value live = GB_VALUE_NULL;
+    enum gb_err e = GB_OK;
+    if (u->voided)
+        e = put_column(u->j, u->t, u->id, "_void", &live, fail);
+    for (int c = 0; c < u->t->ncolumns && !e; c++)
+        if (u->columns >> c & 1)
+            e = put_column(u->j, u->t, u->id, u->t->columns[c].name, &u->old[c],
+                           fail);
     return e;
 }
 
-/* By (table, id, stamp). */
-static int
-by_record(const void *a, const void *b)
+enum gb_err
+gb_delta_undo(struct gb_journal *j, struct gb_fail *fail)
 {
-    const struct gb_log *x = *(struct gb_log *const *)a;
-    const struct gb_log *y = *(struct gb_log *const *)b;
-    if (x->table != y->table)
-        return x->table < y->table ? -1 : 1;
-    if (x->id != y->id)
-        return x->id < y->id ? -1 : 1;
-    return (x->stamp > y->stamp) - (x->stamp < y->stamp);
+    static const struct steps steps = {undo_begin, undo_change, undo_end};
+    struct undo u = {.j = j};
+    gb_arena_init(&u.change, GB_ARENA_MAX);
+    enum gb_err e = each_record(j, &steps, &u, fail);
+    gb_arena_release(&u.change);
+    return e;
 }
+
+/* ----------------------------------------------------------------- redo -- */
 
 /* What the set that holds a change had seen. */
 static enum gb_err
 base_of(struct gb_journal *j, int64_t stamp, uint64_t *base,
         struct gb_fail *fail)
 {
-    sqlite3_stmt *s;
-    bool row = false;
-    enum gb_err e = gb_db_preparef(j->db, &s, fail,
-                                   "SELECT base FROM _set WHERE line IS NULL "
-                                   "AND first <= %lld AND last >= "
-                                   "%lld",
-                                   (long long)stamp, (long long)stamp);
-    if (!e)
-        e = gb_db_step(s, &row, fail);
+    bool row;
+    sqlite3_stmt *s = gb_journal_sql(j, GB_JSQL_SET_BASE);
+    sqlite3_bind_int64(s, 1, stamp);
+    enum gb_err e = gb_db_step(s, &row, fail);
     gb_assert(e || row); /* the tail was sealed before */
     *base = e ? 0 : (uint64_t)sqlite3_column_int64(s, 0);
-    sqlite3_finalize(s);
+    sqlite3_reset(s);
     return e;
 }
 
@@ -79,7 +143,6 @@ static enum gb_err
 note_old(struct gb_journal *j, struct gb_log *l, const struct gb_rec *r,
          struct gb_fail *fail)
 {
-    sqlite3_stmt *s;
     for (int v = 0; v < l->nvalues; v++) {
         int c = l->values[v].column;
         l->old[v] = gb_cell_value(&r->table->columns[c], &r->cells[c]);
@@ -87,16 +150,12 @@ note_old(struct gb_journal *j, struct gb_log *l, const struct gb_rec *r,
     gb_buf_clear(&j->scratch);
     gb_log_write(l, &j->scratch);
     enum gb_err e = gb_buf_check(&j->scratch, "a change", fail);
-    if (!e)
-        e = gb_db_prepare(j->db, "UPDATE _log SET body = ? WHERE stamp = ?", &s,
-                          fail);
     if (e)
         return e;
+    sqlite3_stmt *s = gb_journal_sql(j, GB_JSQL_LOG_BODY);
     gb_db_bind_blob(s, 1, gb_buf_view(&j->scratch));
     sqlite3_bind_int64(s, 2, l->stamp);
-    e = gb_db_run(s, fail);
-    sqlite3_finalize(s);
-    return e;
+    return gb_db_run(s, fail);
 }
 
 /* One change, merged as the hub will merge it if nothing else comes. */
@@ -121,7 +180,7 @@ merge_change(struct gb_journal *j, struct gb_log *l, struct gb_rec *r,
     if (!e)
         e = base_of(j, l->stamp, &x.base, fail);
     if (!e && !gb_rec_merge(r, &x, &j->lineage))
-        e = gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
+        e = gb_fail_memory(fail);
     return e;
 }
 
@@ -144,47 +203,90 @@ write_shown(struct gb_journal *j, const struct gb_rec *r, uint64_t columns,
     return e;
 }
 
-/* All pending changes of one record, from l[0] to l[n - 1]. */
+/* A record that changes are merged into, one by one. */
+struct redo {
+    struct gb_journal *j;
+    struct gb_rec r; /* borrows the values of the changes */
+    bool there;
+    uint64_t columns; /* that they wrote */
+    bool voided;
+    struct gb_arena records[2]; /* r is in one, */
+    struct gb_arena changes;    /* and the changes here */
+};
+
 static enum gb_err
-redo_record(struct gb_journal *j, struct gb_log **l, size_t n,
-            struct gb_fail *fail)
+redo_begin(void *context, int table, int64_t id, struct gb_fail *fail)
 {
-    struct gb_rec r;
-    bool found, voided = false;
-    uint64_t columns = 0;
-    gb_arena_reset(&j->arena);
-    enum gb_err e = gb_tables_load(j->tables, l[0]->table, l[0]->id, &j->arena,
-                                   &r, &found, fail);
-    if (e || !found)
+    struct redo *w = context;
+    w->columns = 0;
+    w->voided = false;
+    gb_arena_reset(&w->records[0]);
+    gb_arena_reset(&w->changes);
+    return gb_tables_load(w->j->tables, table, id, &w->records[0], &w->r,
+                          &w->there, fail);
+}
+
+static bool
+nearly_full(const struct gb_arena *a)
+{
+    return a->used > a->max / 4 * 3;
+}
+
+/* A record may have more changes than fit memory: what they come to is not
+ * larger than a record, so that is kept, and the rest goes. */
+static enum gb_err
+make_room(struct redo *w, struct gb_fail *fail)
+{
+    struct gb_arena *here = w->r.arena;
+    struct gb_arena *other = &w->records[here == &w->records[0]];
+    struct gb_rec r = w->r;
+    if (!nearly_full(here) && !nearly_full(&w->changes))
+        return GB_OK;
+    gb_arena_reset(other);
+    if (!gb_rec_copy(&w->r, &r, other))
+        return gb_fail_memory(fail);
+    gb_arena_reset(here);
+    gb_arena_reset(&w->changes);
+    return GB_OK;
+}
+
+static enum gb_err
+redo_change(void *context, int64_t stamp, struct gb_fail *fail)
+{
+    struct redo *w = context;
+    struct gb_log l;
+    if (!w->there)
+        return GB_OK;
+    enum gb_err e = make_room(w, fail);
+    if (!e)
+        e = gb_log_get(w->j, stamp, &w->changes, &l, fail);
+    if (e)
         return e;
-    for (size_t i = 0; i < n && !e; i++) {
-        e = merge_change(j, l[i], &r, fail);
-        voided |= l[i]->kind == GB_VOID;
-        for (int v = 0; v < l[i]->nvalues; v++)
-            columns |= (uint64_t)1 << l[i]->values[v].column;
-    }
-    return e ? e : write_shown(j, &r, columns, voided, fail);
+    w->voided |= l.kind == GB_VOID;
+    for (int v = 0; v < l.nvalues; v++)
+        w->columns |= (uint64_t)1 << l.values[v].column;
+    return merge_change(w->j, &l, &w->r, fail);
+}
+
+static enum gb_err
+redo_end(void *context, struct gb_fail *fail)
+{
+    struct redo *w = context;
+    return w->there ? write_shown(w->j, &w->r, w->columns, w->voided, fail)
+                    : GB_OK;
 }
 
 enum gb_err
-gb_delta_redo(struct gb_journal *j, struct gb_delta_in *d, struct gb_fail *fail)
+gb_delta_redo(struct gb_journal *j, struct gb_fail *fail)
 {
-    /* accepting took its own changes out of the log */
-    enum gb_err e =
-        gb_log_load(j, 0, GB_STAMP_MAX, &d->arena, &d->log, &d->nlog, fail);
-    size_t n = d->nlog;
-    struct gb_log **l = gb_arena_array(&d->arena, n, sizeof(struct gb_log *));
-    if (!e && !l)
-        e = gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
-    for (size_t i = 0; i < n && !e; i++)
-        l[i] = &d->log[i];
-    if (!e && n)
-        qsort(l, n, sizeof *l, by_record);
-    for (size_t i = 0, k; i < n && !e; i = k) {
-        for (k = i + 1;
-             k < n && l[k]->table == l[i]->table && l[k]->id == l[i]->id; k++)
-            continue;
-        e = redo_record(j, &l[i], k - i, fail);
-    }
+    static const struct steps steps = {redo_begin, redo_change, redo_end};
+    struct redo w = {.j = j};
+    gb_arena_init(&w.records[0], GB_ARENA_MAX);
+    gb_arena_init(&w.records[1], GB_ARENA_MAX);
+    gb_arena_init(&w.changes, GB_ARENA_MAX);
+    enum gb_err e = each_record(j, &steps, &w, fail);
+    gb_arena_release(&w.records[0]);
+    gb_arena_release(&w.records[1]);
+    gb_arena_release(&w.changes);
     return e;
 }

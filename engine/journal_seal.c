@@ -7,139 +7,10 @@
  */
 #include "journal_private.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "digest.h"
 #include "sshsig.h"
-
-/* Sections and tables of a set, beside its operations. */
-#define SET_OVERHEAD 65536
-
-/* One operation of the tail, before its values are read. */
-struct item {
-    int64_t stamp;
-    int table;          /* of an insert */
-    int64_t id;         /* of an insert */
-    struct gb_log *log; /* a change; NULL: an insert */
-};
-
-struct tail {
-    struct item *items;
-    size_t n, room;
-    struct gb_log *log; /* all changes of the tail, by stamp */
-    size_t nlog;
-    struct gb_log **by_record; /* the same by (table, id), newest first */
-    struct gb_arena arena;
-};
-
-/* ------------------------------------------------------------ gathering -- */
-
-static enum gb_err
-add_item(struct tail *t, struct item item, struct gb_fail *fail)
-{
-    if (t->n == t->room) {
-        size_t room = t->room ? 2 * t->room : 1024;
-        struct item *items = realloc(t->items, room * sizeof *items);
-        if (!items)
-            return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                               gb_err_sentence(GB_E_MEMORY));
-        t->items = items;
-        t->room = room;
-    }
-    t->items[t->n++] = item;
-    return GB_OK;
-}
-
-static enum gb_err
-add_inserts(struct gb_journal *j, struct tail *t, int64_t counter,
-            struct gb_fail *fail)
-{
-    enum gb_err e = GB_OK;
-    for (int i = 0; i < j->schema->ntables && !e; i++) {
-        sqlite3_stmt *s;
-        bool row;
-        e = gb_db_preparef(j->db, &s, fail,
-                           "SELECT id, _e FROM \"%w\" WHERE id BETWEEN %lld "
-                           "AND %lld",
-                           j->schema->tables[i].name,
-                           (long long)gb_id_make(j->device, counter + 1),
-                           (long long)gb_id_make(j->device, GB_COUNTER_MAX));
-        while (!e && !(e = gb_db_step(s, &row, fail)) && row)
-            e = add_item(t,
-                         (struct item){.stamp = sqlite3_column_int64(s, 1),
-                                       .table = i,
-                                       .id = sqlite3_column_int64(s, 0)},
-                         fail);
-        sqlite3_finalize(s);
-    }
-    return e;
-}
-
-static int
-by_stamp(const void *a, const void *b)
-{
-    const struct item *x = a, *y = b;
-    return (x->stamp > y->stamp) - (x->stamp < y->stamp);
-}
-
-/* By (table, id); of one record the newest change first. */
-static int
-by_record(const void *a, const void *b)
-{
-    const struct gb_log *x = *(struct gb_log *const *)a;
-    const struct gb_log *y = *(struct gb_log *const *)b;
-    if (x->table != y->table)
-        return x->table < y->table ? -1 : 1;
-    if (x->id != y->id)
-        return x->id < y->id ? -1 : 1;
-    return (x->stamp < y->stamp) - (x->stamp > y->stamp);
-}
-
-static enum gb_err
-gather(struct gb_journal *j, struct tail *t, struct gb_fail *fail)
-{
-    int64_t stamp, counter;
-    enum gb_err e = gb_journal_sealed(j, &stamp, &counter, fail);
-    if (!e)
-        e = gb_log_load(j, stamp + 1, GB_STAMP_MAX, &t->arena, &t->log,
-                        &t->nlog, fail);
-    for (size_t i = 0; i < t->nlog && !e; i++)
-        e = add_item(t, (struct item){t->log[i].stamp, 0, 0, &t->log[i]}, fail);
-    if (!e)
-        e = add_inserts(j, t, counter, fail);
-    if (e || !t->n)
-        return e;
-    qsort(t->items, t->n, sizeof *t->items, by_stamp);
-    t->by_record = gb_arena_array(&t->arena, t->nlog, sizeof *t->by_record);
-    if (!t->by_record)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
-    for (size_t i = 0; i < t->nlog; i++)
-        t->by_record[i] = &t->log[i];
-    if (t->nlog)
-        qsort(t->by_record, t->nlog, sizeof *t->by_record, by_record);
-    return GB_OK;
-}
-
-/* ----------------------------------------------------------- operations -- */
-
-/* First change of a record in by_record, or NULL. */
-static struct gb_log **
-first_change(const struct tail *t, int table, int64_t id)
-{
-    struct gb_log key = {.stamp = GB_STAMP_MAX, .table = table, .id = id};
-    struct gb_log *k = &key;
-    size_t low = 0, high = t->nlog;
-    while (low < high) {
-        size_t mid = (low + high) / 2;
-        if (by_record(&t->by_record[mid], &k) < 0)
-            low = mid + 1;
-        else
-            high = mid;
-    }
-    return low < t->nlog ? &t->by_record[low] : NULL;
-}
 
 /* Salt for the personal values of an operation, when it has any. */
 static bool
@@ -157,63 +28,77 @@ add_salt(const struct gb_table *t, struct gb_op *op, struct gb_arena *arena)
     return salt != NULL;
 }
 
+/* What an operation wrote, out of scratch memory into the set's. */
+static enum gb_err
+keep_values(const struct gb_table *t, struct gb_op *op, struct gb_arena *arena,
+            struct gb_fail *fail)
+{
+    size_t n = (size_t)op->nvalues;
+    struct gb_written *values = gb_arena_array(arena, n, sizeof *values);
+    struct gb_value text = gb_value_text(op->text);
+    bool memory = values && (!op->text.len || gb_value_keep(&text, arena));
+    for (size_t i = 0; i < n && memory; i++) {
+        values[i] = op->values[i];
+        memory = gb_value_keep(&values[i].value, arena) &&
+                 gb_value_keep(&values[i].from, arena);
+    }
+    op->values = values;
+    op->text = text.as.s;
+    return memory && add_salt(t, op, arena) ? GB_OK : gb_fail_memory(fail);
+}
+
 /* The insert of a record, as it was before the changes of the tail. */
 static enum gb_err
-insert_op(struct gb_journal *j, const struct tail *t, const struct item *item,
-          struct gb_op *op, struct gb_arena *arena, struct gb_fail *fail)
+insert_op(struct gb_journal *j, struct gb_tail *t,
+          const struct gb_tail_item *item, struct gb_op *op,
+          struct gb_arena *arena, struct gb_fail *fail)
 {
     struct gb_rec r;
     bool found;
     const struct gb_table *d = &j->schema->tables[item->table];
     struct gb_value v[GB_COLUMNS_MAX];
-    enum gb_err e = gb_tables_load(j->tables, item->table, item->id, arena, &r,
-                                   &found, fail);
+    struct gb_written values[GB_COLUMNS_MAX];
+    gb_arena_reset(&j->arena);
+    enum gb_err e = gb_tables_load(j->tables, item->table, item->id, &j->arena,
+                                   &r, &found, fail);
     if (e)
         return e;
     gb_assert(found);
     for (int c = 0; c < d->ncolumns; c++)
         v[c] = gb_cell_value(&d->columns[c], &r.cells[c]);
-    struct gb_log **l = first_change(t, item->table, item->id);
-    for (; l && l < t->by_record + t->nlog && (*l)->id == item->id &&
-           (*l)->table == item->table;
-         l++)
-        for (int i = 0; i < (*l)->nvalues; i++)
-            v[(*l)->values[i].column] = (*l)->old[i];
+    e = gb_tail_before(j, t, item, v, fail);
     *op = (struct gb_op){.kind = GB_INSERT,
                          .table = item->table,
                          .id = item->id,
                          .actor = r.actor,
                          .stamp = item->stamp,
+                         .values = values,
                          .text = r.ref};
-    op->values = gb_arena_array(arena, (size_t)d->ncolumns, sizeof *op->values);
-    if (!op->values)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
     for (int c = 0; c < d->ncolumns; c++)
         if (v[c].type != GB_NULL)
-            op->values[op->nvalues++] =
+            values[op->nvalues++] =
                 (struct gb_written){.column = c, .value = v[c]};
-    return add_salt(d, op, arena) ? GB_OK
-                                  : gb_fail_set(fail, GB_E_MEMORY, "%s",
-                                                gb_err_sentence(GB_E_MEMORY));
+    return e ? e : keep_values(d, op, arena, fail);
 }
 
 static enum gb_err
-change_op(struct gb_journal *j, const struct gb_log *l, struct gb_op *op,
-          struct gb_arena *arena, struct gb_fail *fail)
+change_op(struct gb_journal *j, const struct gb_tail_item *item,
+          struct gb_op *op, struct gb_arena *arena, struct gb_fail *fail)
 {
-    *op = (struct gb_op){.kind = l->kind,
-                         .table = l->table,
-                         .id = l->id,
-                         .actor = l->actor,
-                         .stamp = l->stamp,
-                         .values = l->values,
-                         .nvalues = l->nvalues,
-                         .text = l->reason};
-    return add_salt(&j->schema->tables[l->table], op, arena)
-               ? GB_OK
-               : gb_fail_set(fail, GB_E_MEMORY, "%s",
-                             gb_err_sentence(GB_E_MEMORY));
+    struct gb_log l;
+    gb_arena_reset(&j->arena);
+    enum gb_err e = gb_log_get(j, item->stamp, &j->arena, &l, fail);
+    if (e)
+        return e;
+    *op = (struct gb_op){.kind = l.kind,
+                         .table = l.table,
+                         .id = l.id,
+                         .actor = l.actor,
+                         .stamp = l.stamp,
+                         .values = l.values,
+                         .nvalues = l.nvalues,
+                         .text = l.reason};
+    return keep_values(&j->schema->tables[l.table], op, arena, fail);
 }
 
 /* ---------------------------------------------------------------- times -- */
@@ -234,7 +119,7 @@ add_times(struct gb_journal *j, struct gb_set *set, struct gb_fail *fail)
         (long long)GB_STAMP_MAX);
     set->boots = gb_arena_array(&set->arena, GB_BOOTS_MAX, sizeof *set->boots);
     if (!e && !set->boots)
-        e = gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
+        e = gb_fail_memory(fail);
     while (!e && op < set->nops && !(e = gb_db_step(s, &row, fail)) && row) {
         int64_t next = sqlite3_column_int64(s, 5);
         if (set->ops[op].stamp >= next)
@@ -356,46 +241,41 @@ static enum gb_err
 transaction_end(struct gb_journal *j, int64_t stamp, int64_t *end,
                 struct gb_fail *fail)
 {
-    sqlite3_stmt *s;
-    bool row = false;
-    enum gb_err e = gb_db_preparef(j->db, &s, fail,
-                                   "SELECT last FROM _txn WHERE first <= %lld "
-                                   "ORDER BY first DESC LIMIT 1",
-                                   (long long)stamp);
-    if (!e)
-        e = gb_db_step(s, &row, fail);
+    bool row;
+    sqlite3_stmt *s = gb_journal_sql(j, GB_JSQL_TXN_END);
+    sqlite3_bind_int64(s, 1, stamp);
+    enum gb_err e = gb_db_step(s, &row, fail);
     *end = !e && row && sqlite3_column_int64(s, 0) > stamp
                ? sqlite3_column_int64(s, 0)
                : stamp;
-    sqlite3_finalize(s);
+    sqlite3_reset(s);
     return e;
 }
 
 /* Operations from item `from` on, by whole transactions, while they fit. */
 static enum gb_err
-fill_set(struct gb_journal *j, const struct tail *t, size_t from,
+fill_set(struct gb_journal *j, struct gb_tail *t, size_t from,
          struct gb_set *set, struct gb_fail *fail)
 {
-    size_t left = t->n - from, bound = SET_OVERHEAD;
+    size_t left = t->n - from, bound = GB_SET_OVERHEAD;
     if (left > GB_SET_OPS_MAX)
         left = GB_SET_OPS_MAX;
     set->ops = gb_arena_array(&set->arena, left, sizeof *set->ops);
     if (!set->ops)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     int64_t end = 0;
     int whole = 0; /* operations of the transactions that fit */
     enum gb_err e = GB_OK;
     for (size_t i = 0; i < left && !e; i++) {
-        const struct item *item = &t->items[from + i];
+        const struct gb_tail_item *item = &t->items[from + i];
         struct gb_op *op = &set->ops[i];
         if (item->stamp > end) {
             whole = (int)i;
             e = transaction_end(j, item->stamp, &end, fail);
         }
         if (!e)
-            e = item->log ? change_op(j, item->log, op, &set->arena, fail)
-                          : insert_op(j, t, item, op, &set->arena, fail);
+            e = item->insert ? insert_op(j, t, item, op, &set->arena, fail)
+                             : change_op(j, item, op, &set->arena, fail);
         if (e)
             break;
         bound += gb_op_bound(op);
@@ -413,16 +293,15 @@ enum gb_err
 gb_journal_seal(struct gb_journal *j, const struct gb_sign_key *key, int *made,
                 struct gb_fail *fail)
 {
-    struct tail t = {0};
+    struct gb_tail t = {0};
     *made = 0;
     if (!j->schema)
         return GB_OK;
-    gb_arena_init(&t.arena, GB_ARENA_MAX);
     bool own = sqlite3_get_autocommit(j->db);
     enum gb_err e = own ? gb_journal_begin(j, fail) : GB_OK;
     if (e)
         return e;
-    e = gather(j, &t, fail);
+    e = gb_tail_gather(j, &t, fail);
     for (size_t at = 0; at < t.n && !e; ++*made) {
         struct gb_set set;
         e = begin_set(j, &set, fail);
@@ -441,8 +320,7 @@ gb_journal_seal(struct gb_journal *j, const struct gb_sign_key *key, int *made,
         e = gb_journal_commit(j, fail);
     if (own && e)
         gb_journal_rollback(j);
-    free(t.items);
-    gb_arena_release(&t.arena);
+    gb_tail_release(&t);
     return e;
 }
 

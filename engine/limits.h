@@ -16,6 +16,10 @@
 
 #define GB_SET_MAX (1024 * 1024) /* bytes of a container, all parts */
 #define GB_BODY_MAX (960 * 1024) /* bytes of its sections, inflated */
+/* Of GB_BODY_MAX, what is not counted with an operation: boots, and the heads
+ * of sections and tables.  Whoever takes a transaction, seals it or captures it
+ * again leaves the same, or what was taken would not fit when it is sealed. */
+#define GB_SET_OVERHEAD (64 * 1024)
 #define GB_SET_OPS_MAX 65536     /* operations of a set */
 #define GB_TEXT_MAX (256 * 1024) /* bytes of one value */
 #define GB_BOOTS_MAX 1024        /* boots that one set may span */
@@ -32,6 +36,8 @@
 /* Raw deflate of incompressible bytes grows by 5 bytes per 16 KiB block. */
 static_assert(GB_BODY_MAX + GB_BODY_MAX / 1024 + 4096 < GB_SET_MAX,
               "a full body fits a container even when it does not compress");
+static_assert(GB_BOOTS_MAX * 48 < GB_SET_OVERHEAD,
+              "all boots of a set are within what is left for it");
 static_assert(GB_RECORD_MAX + GB_COLUMNS_MAX * GB_TEXT_MAX < GB_ARENA_MAX,
               "the largest record can be read");
 

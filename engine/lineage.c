@@ -17,8 +17,7 @@ gb_lineage_add(struct gb_lineage *l, const struct gb_ancestor *a,
     size_t n = (size_t)l->n + 1;
     struct gb_ancestor *grown = realloc(l->of, n * sizeof *grown);
     if (!grown)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     grown[l->n++] = *a;
     l->of = grown;
     return GB_OK;

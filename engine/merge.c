@@ -151,6 +151,8 @@ static bool
 merge_one(struct gb_rec *r, const struct gb_column *c, struct gb_cell *cell,
           const struct gb_sib *s)
 {
+    if (c->rule.kind == GB_RULE_SUM && s->value.type == GB_NULL)
+        return true; /* it adds nothing (MERGE.md §5) */
     if (cell->n == 0) {
         cell->sib = gb_arena_alloc(r->arena, sizeof *cell->sib);
         if (!cell->sib)
@@ -290,6 +292,51 @@ gb_rec_merge(struct gb_rec *r, const struct gb_effect *x,
     if (x->op->kind == GB_VOID)
         return merge_void(r, x);
     return note_seen(r, x) && merge_values(r, x, lineage);
+}
+
+/* n things of one size, copied; NULL when the arena is full. */
+static void *
+copy(struct gb_arena *arena, const void *from, int n, size_t size)
+{
+    void *to = gb_arena_array(arena, (size_t)n, size);
+    if (to && n)
+        memcpy(to, from, (size_t)n * size);
+    return to;
+}
+
+static bool
+copy_cell(struct gb_cell *to, struct gb_arena *arena)
+{
+    struct gb_sib *sib = copy(arena, to->sib, to->n, sizeof *sib);
+    to->sib = sib;
+    bool good = sib != NULL;
+    for (int i = 0; i < to->n && good; i++) {
+        good = gb_value_keep(&sib[i].value, arena);
+        if (good && sib[i].commitment) {
+            sib[i].commitment = copy(arena, sib[i].commitment, 32, 1);
+            good = sib[i].commitment != NULL;
+        }
+    }
+    return good;
+}
+
+bool
+gb_rec_copy(struct gb_rec *to, const struct gb_rec *r, struct gb_arena *arena)
+{
+    *to = *r;
+    to->arena = arena;
+    to->ref = gb_arena_copy(arena, r->ref);
+    to->cells = copy(arena, r->cells, r->table->ncolumns, sizeof *r->cells);
+    to->voids = copy(arena, r->voids, r->nvoids, sizeof *r->voids);
+    to->seen = copy(arena, r->seen, r->nseen, sizeof *r->seen);
+    bool good = to->ref.ptr && to->cells && to->voids && to->seen;
+    for (int c = 0; c < r->table->ncolumns && good; c++)
+        good = copy_cell(&to->cells[c], arena);
+    for (int v = 0; v < r->nvoids && good; v++) {
+        to->voids[v].reason = gb_arena_copy(arena, r->voids[v].reason);
+        good = to->voids[v].reason.ptr != NULL;
+    }
+    return good;
 }
 
 bool

@@ -96,6 +96,10 @@ bool gb_rec_insert(struct gb_rec *r, const struct gb_table *t,
 bool gb_rec_merge(struct gb_rec *r, const struct gb_effect *x,
                   const struct gb_lineage *lineage);
 
+/* The same record in another arena, which owns all of it. */
+bool gb_rec_copy(struct gb_rec *to, const struct gb_rec *r,
+                 struct gb_arena *arena);
+
 /* Columns in which the operation that waits is overwritten by a later one of
  * its own device that took effect before it: bit c for column c (MERGE.md §3).
  * Of `waiting` only device, stamp and values are looked at. */

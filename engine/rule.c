@@ -305,7 +305,7 @@ gb_rule_parse(const char *text, struct gb_arena *arena, struct gb_rule *r,
                            "the rule is longer than %d bytes", RULE_TEXT_MAX);
     r->text = gb_arena_text(arena, text);
     if (!r->text)
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        return gb_fail_memory(fail);
     struct parser p = {.at = r->text, .rule = r, .fail = fail};
     advance(&p);
     size_t k = 0, n = sizeof kinds / sizeof *kinds;

@@ -71,7 +71,7 @@ gb_schema_pack(const struct gb_schema_file *files, size_t n, struct gb_buf *out,
         return gb_fail_set(fail, GB_E_SCHEMA, "a schema has no files");
     struct gb_schema_file *sorted = calloc(n, sizeof *sorted);
     if (!sorted)
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        return gb_fail_memory(fail);
     memcpy(sorted, files, n * sizeof *sorted);
     qsort(sorted, n, sizeof *sorted, by_name);
     enum gb_err err = write_pack(sorted, n, out, fail);
@@ -98,7 +98,7 @@ gb_schema_unpack(struct gb_span text, struct gb_arena *arena,
     *n = gb_read_count(&r, 7); /* a name of five bytes, two lengths */
     *files = gb_arena_array(arena, *n, sizeof **files);
     if (!*files)
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        return gb_fail_memory(fail);
     for (size_t i = 0; i < *n && !r.bad; i++) {
         struct gb_span name = gb_read_string(&r);
         struct gb_span body = gb_read_string(&r);
@@ -106,7 +106,7 @@ gb_schema_unpack(struct gb_span text, struct gb_arena *arena,
         const char *name_copy = closed_copy(arena, name);
         const char *body_copy = closed_copy(arena, body);
         if (!name_copy || !body_copy)
-            return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+            return gb_fail_memory(fail);
         (*files)[i] =
             (struct gb_schema_file){name_copy, GB_SPAN(body_copy, body.len)};
         before = name;
@@ -189,7 +189,7 @@ gb_schema_read_folder(const char *folder, struct gb_buf *out,
         err = gb_fail_set(fail, GB_E_SCHEMA, "%s: there are no .sql files",
                           folder);
     else if (!(files = calloc((size_t)n, sizeof *files)))
-        err = gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        err = gb_fail_memory(fail);
     if (!err)
         err = read_entries(folder, entries, n, &bytes, files, fail);
     if (!err)
@@ -295,7 +295,7 @@ gb_schema_dictionary(struct gb_schema *s, struct gb_fail *fail)
     if (!err && !d.failed)
         s->dictionary = gb_arena_copy(&s->arena, gb_buf_view(&d));
     if (!s->dictionary.ptr)
-        err = gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        err = gb_fail_memory(fail);
     gb_buf_release(&d);
     free(starts);
     return err;

@@ -28,8 +28,7 @@ gb_scope_open(struct gb_state *st, const struct gb_device *d,
     }
     if (!s || !s->stmt) {
         free(s);
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     }
     *out = s;
     return GB_OK;

@@ -114,8 +114,7 @@ open_state(const char *path, const uint8_t site[16], bool reader,
     *out = NULL;
     struct gb_state *st = calloc(1, sizeof *st);
     if (!st)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     st->reader = reader;
     memcpy(st->site.id, site, sizeof st->site.id);
     gb_arena_init(&st->arena, GB_ARENA_MAX);

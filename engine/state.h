@@ -123,7 +123,8 @@ enum gb_err gb_state_device(struct gb_state *st, int number,
                             struct gb_device *out, bool *found,
                             struct gb_fail *fail);
 /* The level of a device or an actor at a ledger size; 0: unknown then.  A
- * device that came later has the level that it was enrolled with. */
+ * device that came later has the level that it was enrolled with, but at size
+ * 0, where nobody has any. */
 enum gb_err gb_state_level(struct gb_state *st, bool actor, int64_t id,
                            uint64_t size, int *level, struct gb_fail *fail);
 /* Largest effective stamp of all sets up to a size. */

@@ -47,8 +47,7 @@ compute_stamps(struct gb_state *st, const struct gb_device *d,
         return e;
     *out = malloc((size_t)in->set->nops * sizeof **out);
     if (!*out)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     struct gb_arrival at = {in->received_ms, line->floor, in->adjust};
     gb_clock_effective(in->set, &at, *out);
     return GB_OK;
@@ -77,8 +76,7 @@ apply(struct gb_state *st, struct gb_applying *a, const int64_t *stamps,
             line->quarantined =
                 gb_arena_array(arena, (size_t)n, sizeof *line->quarantined);
         if (!line->quarantined)
-            return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                               gb_err_sentence(GB_E_MEMORY));
+            return gb_fail_memory(fail);
         line->quarantined[line->nquarantined++] =
             (struct gb_quarantined){i, code};
     }
@@ -201,7 +199,7 @@ gb_state_line(struct gb_state *st, const struct gb_incoming *in,
     out->adjust =
         gb_arena_array(arena, (size_t)in->nadjust + 1, sizeof *out->adjust);
     if (!e && !out->adjust)
-        e = gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
+        e = gb_fail_memory(fail);
     if (e)
         return e;
     if (in->nadjust)
@@ -215,6 +213,7 @@ gb_state_line(struct gb_state *st, const struct gb_incoming *in,
         e = take_effect(st, in, stamps, &d, arena, out, fail);
     if (!e)
         e = record_set(st, in, stamps, out, fail);
+    gb_state_forget_older(st);
     free(stamps);
     return e;
 }

@@ -61,8 +61,7 @@ load_schema(struct gb_state *st, sqlite3_stmt *s, struct gb_fail *fail)
         realloc(st->schemas, n * sizeof(struct gb_schema *));
     if (!grown) {
         gb_schema_free(schema);
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     }
     grown[n - 1] = schema;
     st->schemas = grown;

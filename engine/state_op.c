@@ -97,8 +97,7 @@ merge(struct gb_state *st, const struct gb_effect *x, int table,
         return e;
     if (!(insert ? gb_rec_insert(&r, t, x, &st->arena)
                  : gb_rec_merge(&r, x, &st->lineage)))
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     bool exists = false;
     e = insert ? GB_OK : gb_state_note_was(st, &r, x->pos, fail);
     if (e)

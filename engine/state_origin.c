@@ -3,7 +3,8 @@
  * chains", docs/MERGE.md M3, M25): see state.h.
  *
  * Only a journal that had been a copy makes such sets, so they are rare: what
- * is asked of older sets is read from these sets again, not kept.
+ * is asked of older sets is read from these sets again, and kept only while one
+ * set is applied.
  */
 #include "state_private.h"
 
@@ -13,31 +14,30 @@
 
 /* ------------------------------------------------- a set of the ledger -- */
 
-/* An older set with its times and effective stamps. */
-struct older {
-    struct gb_set set;
-    struct gb_line line;
-    int64_t *stamps; /* set.nops */
-    struct gb_arena arena;
-};
-
 static void
-release(struct older *o)
+release(struct gb_older *o)
 {
     gb_set_release(&o->set);
     gb_arena_release(&o->arena);
+    *o = (struct gb_older){0};
 }
 
-/* Read the set of the current row of OWN_SET or SETS_AROUND. */
+void
+gb_state_forget_older(struct gb_state *st)
+{
+    for (int i = 0; i < GB_OLDER_KEPT; i++)
+        release(&st->older[i]);
+}
+
+/* Fetch and decode the set of a line. */
 static enum gb_err
-read_older(struct gb_state *st, sqlite3_stmt *s, struct older *o,
+read_older(struct gb_state *st, struct gb_span line, struct gb_older *o,
            struct gb_fail *fail)
 {
     struct gb_buf bytes;
-    *o = (struct older){0};
     gb_arena_init(&o->arena, GB_ARENA_MAX);
     gb_buf_init(&bytes, GB_SET_MAX);
-    enum gb_err e = gb_line_read(gb_db_blob(s, 0), &o->arena, &o->line, fail);
+    enum gb_err e = gb_line_read(line, &o->arena, &o->line, fail);
     if (!e && !st->fetch)
         e = gb_fail_set(fail, GB_E_STATE, "older sets cannot be read here");
     if (!e)
@@ -50,13 +50,36 @@ read_older(struct gb_state *st, sqlite3_stmt *s, struct older *o,
     o->stamps =
         gb_arena_array(&o->arena, (size_t)o->set.nops, sizeof *o->stamps);
     if (!o->stamps)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     struct gb_arrival at = {o->line.received_ms, o->line.floor,
                             o->line.nadjust == o->set.nboots ? o->line.adjust
                                                              : NULL};
     gb_clock_effective(&o->set, &at, o->stamps);
     return GB_OK;
+}
+
+/* The set of the current row of OWN_SET or SETS_AROUND, which lives until some
+ * others were asked for.  Operations captured again come one behind the other
+ * from the same few sets, so these are not read for each. */
+static enum gb_err
+get_older(struct gb_state *st, sqlite3_stmt *s, const struct gb_older **out,
+          struct gb_fail *fail)
+{
+    uint64_t pos = (uint64_t)sqlite3_column_int64(s, 1);
+    for (int i = 0; i < GB_OLDER_KEPT; i++) {
+        *out = &st->older[i];
+        if (st->older[i].pos == pos)
+            return GB_OK;
+    }
+    struct gb_older *o = &st->older[st->older_next++ % GB_OLDER_KEPT];
+    release(o);
+    enum gb_err e = read_older(st, gb_db_blob(s, 0), o, fail);
+    if (e)
+        release(o);
+    else
+        o->pos = pos;
+    *out = o;
+    return e;
 }
 
 /* -------------------------------------------------------------- lineage -- */
@@ -105,7 +128,7 @@ enum gb_err
 gb_state_continue(struct gb_state *st, const struct gb_incoming *in,
                   int64_t *floor, struct gb_fail *fail)
 {
-    struct older o = {0};
+    const struct gb_older *o = NULL;
     bool row;
     if (!continues(in->set))
         return GB_OK;
@@ -113,16 +136,15 @@ gb_state_continue(struct gb_state *st, const struct gb_incoming *in,
     sqlite3_stmt *s = parent_set(st, p);
     enum gb_err e = gb_db_step(s, &row, fail);
     if (!e && row)
-        e = read_older(st, s, &o, fail);
+        e = get_older(st, s, &o, fail);
     sqlite3_reset(s);
     /* whoever names what there never was continues nothing */
-    if (!e && row && p->ops <= o.set.nops) {
+    if (!e && row && p->ops <= o->set.nops) {
         struct gb_ancestor a = {in->info->device, p->device,
-                                o.stamps[p->ops - 1]};
+                                o->stamps[p->ops - 1]};
         *floor = a.stamp > *floor ? a.stamp : *floor;
         e = add_ancestor(st, a, fail);
     }
-    release(&o);
     return e;
 }
 
@@ -174,13 +196,32 @@ took_effect(struct gb_state *st, int device, int64_t stamp, bool *yes,
     return e;
 }
 
+/* Where in a set an operation of this origin may stand: in one that was made
+ * under its own number only with its stamp, and stamps rise. */
+static int
+first_place(const struct gb_set *set, const struct gb_origin *want)
+{
+    int low = 0, high = set->origins ? 0 : set->nops;
+    while (low < high) {
+        int mid = low + (high - low) / 2;
+        if (set->ops[mid].stamp < want->stamp)
+            low = mid + 1;
+        else
+            high = mid;
+    }
+    return low;
+}
+
 /* The older set has the operation of this origin, and it took effect. */
 static enum gb_err
-look_into(struct gb_state *st, const struct older *o,
+look_into(struct gb_state *st, const struct gb_older *o,
           const struct gb_origin *want, bool *yes, struct gb_fail *fail)
 {
     enum gb_err e = GB_OK;
-    for (int i = 0; i < o->set.nops && !e && !*yes; i++) {
+    int end = o->set.nops, i = first_place(&o->set, want);
+    if (!o->set.origins && i < end)
+        end = i + 1;
+    for (; i < end && !e && !*yes; i++) {
         struct gb_origin is = gb_set_origin(&o->set, i);
         if (same_origin(&is, want))
             e = took_effect(st, o->set.device, o->stamps[i], yes, fail);
@@ -200,11 +241,10 @@ known_first(struct gb_state *st, const struct gb_origin *want, bool *yes,
     sqlite3_bind_int(s, 1, want->device);
     sqlite3_bind_int64(s, 2, want->stamp);
     while (!(e = gb_db_step(s, &row, fail)) && row && !*yes) {
-        struct older o;
-        e = read_older(st, s, &o, fail);
+        const struct gb_older *o;
+        e = get_older(st, s, &o, fail);
         if (!e)
-            e = look_into(st, &o, want, yes, fail);
-        release(&o);
+            e = look_into(st, o, want, yes, fail);
         if (e)
             break;
     }

@@ -62,10 +62,10 @@
     X(ADD_LINEAGE,                                                             \
       "REPLACE INTO _lineage(device, parent, stamp) VALUES(?,?,?)")            \
     X(OWN_SET,                                                                 \
-      "SELECT line FROM _set WHERE device = ? AND seq = ? AND last > 0")       \
+      "SELECT line, pos FROM _set WHERE device = ? AND seq = ? AND last > 0")  \
     X(SETS_AROUND,                                                             \
-      "SELECT line FROM _set WHERE device = ?1 AND low <= ?2 AND high >= ?2 "  \
-      "AND last > 0 ORDER BY pos")                                             \
+      "SELECT line, pos FROM _set WHERE device = ?1 AND low <= ?2 AND "        \
+      "high >= ?2 AND last > 0 ORDER BY pos")                                  \
     X(ADD_ORIGIN, "INSERT OR IGNORE INTO _origin(device, stamp, boot, mono) "  \
                   "VALUES(?,?,?,?)")                                           \
     X(GET_ORIGIN,                                                              \
@@ -99,6 +99,16 @@ struct gb_rivals {
 };
 void gb_rivals_clear(struct gb_rivals *l);
 
+/* A set of the ledger, read again, with its effective stamps. */
+struct gb_older {
+    uint64_t pos; /* 0: none */
+    struct gb_set set;
+    struct gb_line line;
+    int64_t *stamps; /* set.nops */
+    struct gb_arena arena;
+};
+#define GB_OLDER_KEPT 4
+
 struct gb_state {
     sqlite3 *db;
     sqlite3_stmt *sql[GB_SQL_COUNT];
@@ -118,6 +128,8 @@ struct gb_state {
     bool origins; /* something captured again took effect */
     gb_fetch_fn *fetch;
     void *fetch_context;
+    struct gb_older older[GB_OLDER_KEPT]; /* for the set being applied */
+    unsigned older_next;
     bool reader;
     bool stale; /* the last reload failed */
 };
@@ -177,6 +189,9 @@ enum gb_err gb_state_repeats(struct gb_state *st, const struct gb_set *set,
                              int index, bool *yes, struct gb_fail *fail);
 enum gb_err gb_state_note_origin(struct gb_state *st, const struct gb_set *set,
                                  int index, struct gb_fail *fail);
+/* The set has been applied: a position may belong to another set next, when
+ * this one is rolled back. */
+void gb_state_forget_older(struct gb_state *st);
 
 /* An operation waits, or goes on waiting, with a code (state_wait.c). */
 enum gb_err gb_state_wait(struct gb_state *st, struct gb_applying *a,

@@ -118,8 +118,9 @@ gb_state_level(struct gb_state *st, bool actor, int64_t id, uint64_t size,
     enum gb_err e =
         ask_level(st, GB_SQL_GET_LEVEL, actor, id, size, level, &found, fail);
     /* a number's work may be older than the number: captured again, it has the
-     * base that it had (MERGE.md M19) */
-    if (!e && !found && !actor)
+     * base that it had (MERGE.md M19); none has seen a ledger of size 0, which
+     * stands for one that is not this (M21) */
+    if (!e && !found && !actor && size)
         e = ask_level(st, GB_SQL_FIRST_LEVEL, actor, id, size, level, &found,
                       fail);
     return e;

@@ -49,8 +49,7 @@ note(struct gb_state *st, int table, const struct gb_rec *r,
         size_t room = l->room ? 2 * l->room : 16;
         struct gb_claim *grown = realloc(l->list, room * sizeof *grown);
         if (!grown)
-            return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                               gb_err_sentence(GB_E_MEMORY));
+            return gb_fail_memory(fail);
         l->list = grown;
         l->room = room;
     }

@@ -4,10 +4,11 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "key.h"
 #include "tlv.h"
 
 /* What a field holds, and whether it may stand more than once. */
-enum form { TEXT, LIST, NUMBER, KEY };
+enum form { TEXT, LIST, NUMBER, BYTES, KEY };
 static const struct {
     enum gb_kind kind;
     unsigned tag;
@@ -15,9 +16,9 @@ static const struct {
 } fields[] = {
     {GB_SITE, GB_SITE_NAME, TEXT},
     {GB_SITE, GB_SITE_TIMEZONE, TEXT},
-    {GB_SITE, GB_SITE_HUB_KEY, KEY},
-    {GB_SITE, GB_SITE_LEDGER_KEY, KEY},
-    {GB_SITE, GB_SITE_RECEIVE_KEY, KEY},
+    {GB_SITE, GB_SITE_HUB_KEY, BYTES},
+    {GB_SITE, GB_SITE_LEDGER_KEY, BYTES},
+    {GB_SITE, GB_SITE_RECEIVE_KEY, BYTES},
     {GB_SITE, GB_SITE_EPOCH, NUMBER},
     {GB_SCHEMA, GB_SCHEMA_VERSION, NUMBER},
     {GB_SCHEMA, GB_SCHEMA_TEXT, TEXT},
@@ -25,12 +26,23 @@ static const struct {
     {GB_DEVICE, GB_DEVICE_NAME, TEXT},
     {GB_DEVICE, GB_DEVICE_LEVEL, NUMBER},
     {GB_DEVICE, GB_DEVICE_ATTRIBUTE, LIST},
-    {GB_DEVICE, GB_DEVICE_TICKET, KEY},
+    {GB_DEVICE, GB_DEVICE_TICKET, BYTES},
     {GB_DEVICE, GB_DEVICE_SIGN_KEY, KEY},
     {GB_DEVICE, GB_DEVICE_RECEIVE_KEY, KEY},
     {GB_RELEASE, GB_RELEASE_FORCE, NUMBER},
     {GB_RELEASE, GB_RELEASE_REASON, TEXT},
 };
+
+/* A key that others would verify by, or seal to. */
+static bool
+key_sound(struct gb_span v)
+{
+    struct gb_public_key key;
+    if (v.len != sizeof key.bytes)
+        return false;
+    memcpy(key.bytes, v.ptr, sizeof key.bytes);
+    return !gb_key_check(&key, NULL);
+}
 
 /* One field of a payload, behind another of the same tag or not. */
 static bool
@@ -44,7 +56,9 @@ field_sound(enum gb_kind kind, unsigned tag, bool again, struct gb_span v)
         return false;
     if (fields[i].form == NUMBER)
         return gb_read_varint(&in) <= UINT32_MAX && gb_read_done(&in);
-    return fields[i].form != KEY || v.len == 32;
+    if (fields[i].form == BYTES)
+        return v.len == 32;
+    return fields[i].form != KEY || key_sound(v);
 }
 
 /* A payload has one form: FORMAT.md "Payloads". */

@@ -25,8 +25,7 @@ gb_tables_open(sqlite3 *db, const struct gb_schema *s, struct gb_tables **out,
         t->stmt = calloc((size_t)s->ntables + 1, sizeof *t->stmt);
     if (!t || !t->stmt) {
         free(t);
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     }
     t->db = db;
     t->schema = s;
@@ -135,10 +134,7 @@ get(struct gb_tables *t, int table, enum what what, sqlite3_stmt **out,
 static struct gb_value
 keep(struct gb_arena *arena, struct gb_value v, bool *memory)
 {
-    if (v.type == GB_TEXT || v.type == GB_BLOB) {
-        v.as.s = gb_arena_copy(arena, v.as.s);
-        *memory &= v.as.s.ptr != NULL;
-    }
+    *memory &= gb_value_keep(&v, arena);
     return v;
 }
 

@@ -159,7 +159,7 @@ gb_term_zone(const char *name, struct gb_fail *fail)
                            "a name such as Asia/Shanghai (Debian: tzdata)",
                            name);
     if (setenv("TZ", value, 1))
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        return gb_fail_memory(fail);
     tzset();
     return GB_OK;
 }

@@ -301,8 +301,7 @@ read_delta(struct gb_ticket *t, const struct gb_json *v, struct gb_fail *fail)
     size_t max = text.len / 4 * 3, n;
     uint8_t *bytes = gb_arena_alloc(&t->arena, max + 1);
     if (!bytes)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     if (gb_json_type(v) != GB_JSON_TEXT ||
         !gb_base64_decode(bytes, max, &n, text) || n > GB_SET_MAX)
         return gb_fail_set(fail, GB_E_FORMAT, "delta: part %zu is not base64",
@@ -323,8 +322,7 @@ read_deltas(struct gb_ticket *t, const struct gb_json *ticket,
     if (!e && n) {
         t->deltas = gb_arena_array(&t->arena, n, sizeof *t->deltas);
         if (!t->deltas)
-            return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                               gb_err_sentence(GB_E_MEMORY));
+            return gb_fail_memory(fail);
     }
     for (size_t i = 0; i < n && !e; i++)
         e = read_delta(t, gb_json_at(list, i), fail);

@@ -41,6 +41,15 @@ real_bits(double r)
 }
 
 bool
+gb_value_keep(struct gb_value *v, struct gb_arena *arena)
+{
+    if (v->type != GB_TEXT && v->type != GB_BLOB)
+        return true;
+    v->as.s = gb_arena_copy(arena, v->as.s);
+    return v->as.s.ptr != NULL;
+}
+
+bool
 gb_value_equal(const struct gb_value *a, const struct gb_value *b)
 {
     if (a->type != b->type)

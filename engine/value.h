@@ -24,6 +24,8 @@ struct gb_value gb_value_int(int64_t i);
 struct gb_value gb_value_real(double r); /* NaN becomes NULL, -0.0 is 0.0 */
 struct gb_value gb_value_text(struct gb_span s);
 struct gb_value gb_value_blob(struct gb_span s);
+/* Let a text or blob lie in the arena; false: that is full. */
+bool gb_value_keep(struct gb_value *v, struct gb_arena *arena);
 /* Same type and same bytes. */
 bool gb_value_equal(const struct gb_value *a, const struct gb_value *b);
 

@@ -77,8 +77,7 @@ split(struct gb_audit *a, struct gb_fail *fail)
                            (unsigned long long)n, (unsigned long long)want);
     a->lines = calloc((size_t)n, sizeof *a->lines);
     if (!a->lines)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     for (; a->nlines < n; a->nlines++) {
         const uint8_t *end = memchr(rest.ptr, '\n', rest.len);
         gb_assert(end != NULL);

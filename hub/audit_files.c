@@ -40,8 +40,7 @@ add(struct gb_audit_files *files, const char *path, struct gb_span bytes,
     }
     char *copy = files->n < files->room ? strdup(path) : NULL;
     if (!copy)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     files->list[files->n++] =
         (struct gb_audit_file){copy, gb_sha256(bytes), kind};
     return GB_OK;
@@ -87,8 +86,7 @@ take_name(struct gb_audit *a, const struct gb_ledger_name *name,
         size_t room = a->names_room ? 2 * a->names_room : 64;
         struct gb_ledger_name *names = realloc(a->names, room * sizeof *names);
         if (!names)
-            return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                               gb_err_sentence(GB_E_MEMORY));
+            return gb_fail_memory(fail);
         a->names = names;
         a->names_room = room;
     }

@@ -189,8 +189,7 @@ gb_audit_run(const struct gb_audit_plan *plan, struct gb_audit_report *out,
     out->devices = calloc(GB_DEVICE_MAX + 1, sizeof *out->devices);
     if (!a || !out->devices) {
         free(a);
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     }
     a->plan = plan;
     a->report = out;

@@ -32,12 +32,6 @@ struct backup {
     uint64_t all, done;
 };
 
-static enum gb_err
-no_memory(struct gb_fail *fail)
-{
-    return gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
-}
-
 /* "FOLDER/NAME" in the copy. */
 static void
 copy_path(const struct backup *b, char out[GB_FILE_PATH_MAX], const char *name)
@@ -138,7 +132,7 @@ take_file(struct backup *b, const char *path, const char *name, uint64_t size,
         return GB_OK;
     struct item *i = add_item(b, name);
     if (!i)
-        return no_memory(fail);
+        return gb_fail_memory(fail);
     i->size = size;
     i->fixed = !strncmp(name, "objects/", 8);
     if (!i->fixed) {
@@ -207,7 +201,7 @@ copy_bytes(struct backup *b, int fd, const char *path, struct gb_fail *fail)
     uint8_t *piece = malloc(PIECE);
     ssize_t n = 1;
     if (!piece)
-        return no_memory(fail);
+        return gb_fail_memory(fail);
     enum gb_err e = gb_file_begin(&file, path, 0400, fail);
     while (!e && n) {
         n = read(fd, piece, PIECE);

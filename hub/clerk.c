@@ -218,8 +218,7 @@ gb_clerk_start(struct gb_office *o, struct gb_clerk **out, struct gb_fail *fail)
     *out = NULL;
     struct gb_clerk *c = calloc(1, sizeof *c);
     if (!c)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     c->office = o;
     c->last = &c->first;
     pthread_mutex_init(&c->mutex, NULL);

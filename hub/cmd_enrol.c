@@ -159,8 +159,7 @@ take_part(void *context, struct gb_span container, struct gb_fail *fail)
     }
     struct gb_span copy = gb_arena_copy(&w->arena, container);
     if (!copy.ptr)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     w->parts[w->ticket.ndeltas++] = copy;
     return GB_OK;
 }
@@ -175,8 +174,7 @@ make_delta(struct enrolling *w, struct gb_fail *fail)
     w->room = 256;
     w->parts = gb_arena_array(&w->arena, w->room, sizeof *w->parts);
     if (!w->parts)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     enum gb_err e = gb_office_now(w->office, &ask.clock_ms, fail);
     if (!e)
         e = gb_handed_ask(st, &ask, &handed, fail);

@@ -116,7 +116,7 @@ resolve_cell(struct resolving *w, const char *reason, struct gb_fail *fail)
     struct gb_opname *names =
         gb_arena_array(&w->arena, (size_t)c.n, sizeof *names);
     if (!e && !names)
-        e = gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
+        e = gb_fail_memory(fail);
     if (e)
         return e;
     for (int i = 0; i < c.n; i++)

@@ -51,7 +51,7 @@ find_names(struct retrying *r, unsigned long long pos, int index,
                        index < 0 ? GB_SET_OPS_MAX : index);
     r->names = calloc(GB_SET_OPS_MAX, sizeof *r->names);
     if (!e && !r->names)
-        e = gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
+        e = gb_fail_memory(fail);
     while (!e && !(e = gb_db_step(s, &row, fail)) && row)
         r->names[r->n++] = (struct gb_opname){sqlite3_column_int(s, 0),
                                               sqlite3_column_int64(s, 1)};

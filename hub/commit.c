@@ -13,12 +13,6 @@
 #define BATCH_ARENA ((size_t)256 * 1024 * 1024)
 #define ARENA_STEP 16 /* what an arena rounds up to */
 
-static enum gb_err
-no_memory(struct gb_fail *fail)
-{
-    return gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
-}
-
 /* ----------------------------------------------------------------- files -- */
 
 static enum gb_err
@@ -29,13 +23,13 @@ add_file(struct gb_batch *b, const char *path, struct gb_span bytes,
         size_t room = b->room ? 2 * b->room : 64;
         struct gb_ledger_file *files = realloc(b->files, room * sizeof *files);
         if (!files)
-            return no_memory(fail);
+            return gb_fail_memory(fail);
         b->files = files;
         b->room = room;
     }
     char *copy = gb_arena_text(&b->arena, path);
     if (!copy)
-        return no_memory(fail);
+        return gb_fail_memory(fail);
     b->files[b->nfiles++] =
         (struct gb_ledger_file){.path = copy, .bytes = bytes};
     return GB_OK;
@@ -65,7 +59,7 @@ gb_batch_add_set(struct gb_batch *b, const struct gb_arriving *a,
     struct gb_span kept = gb_arena_copy(&b->arena, gb_buf_view(&armor));
     gb_buf_release(&armor);
     if (!kept.ptr)
-        return no_memory(fail);
+        return gb_fail_memory(fail);
     name.kind = GB_LEDGER_SIGNATURE;
     gb_ledger_name_write(path, &name, line->received_ms / 1000);
     return add_file(b, path, kept, fail);
@@ -88,7 +82,7 @@ add_if_new(void *context, const char *path, struct gb_span bytes,
     if (same)
         return GB_OK;
     struct gb_span kept = gb_arena_copy(&b->arena, bytes);
-    return kept.ptr ? add_file(b, path, kept, fail) : no_memory(fail);
+    return kept.ptr ? add_file(b, path, kept, fail) : gb_fail_memory(fail);
 }
 
 /* --------------------------------------------------------------- the rest --

@@ -15,12 +15,6 @@
  * those of what it releases. */
 #define LINES_FULL (GB_LEDGER_FILE_MAX - 2 * GB_LINE_MAX)
 
-static enum gb_err
-no_memory(struct gb_fail *fail)
-{
-    return gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
-}
-
 /* ---------------------------------------------------------- authenticity -- */
 
 /* The key by which a device's sets are signed. */
@@ -154,7 +148,7 @@ take_set(struct gb_batch *b, struct gb_arriving *a, struct gb_decoded *d,
         int64_t *adjust =
             gb_arena_array(&b->arena, (size_t)d->set.nboots, sizeof *adjust);
         if (!adjust)
-            return no_memory(fail);
+            return gb_fail_memory(fail);
         e = adjust_clocks(b, a, d, adjust, fail);
         d->in.adjust = adjust;
         d->in.nadjust = d->set.nboots;
@@ -261,7 +255,7 @@ release_due(struct gb_batch *b, bool *any, struct gb_fail *fail)
         b->due = gb_arena_array(&b->arena, GB_NAMES_MAX, sizeof *b->due);
     op.names = b->due;
     if (!op.names)
-        return no_memory(fail);
+        return gb_fail_memory(fail);
     enum gb_err e =
         gb_state_due(b->o->state, op.names, GB_NAMES_MAX, &op.nnames, fail);
     *any = !e && op.nnames;

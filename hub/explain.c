@@ -16,12 +16,6 @@ gb_fate_name(enum gb_fate f)
     return names[f];
 }
 
-enum gb_err
-gb_explain_no_memory(struct gb_fail *fail)
-{
-    return gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
-}
-
 /* ---------------------------------------------------------------- writes -- */
 
 /* One more write; they are told apart by column. */
@@ -131,7 +125,7 @@ merge(struct gb_explaining *x, const struct gb_effect *effect, int from,
     else if (x->begun)
         memory = gb_rec_merge(&x->rec, effect, gb_state_lineage(x->st));
     if (!memory)
-        return gb_explain_no_memory(fail);
+        return gb_fail_memory(fail);
     x->begun |= insert;
     bury(x, effect);
     if (x->begun)
@@ -149,7 +143,7 @@ add_op(struct gb_explaining *x, const struct gb_explain_op *r,
     for (int i = 0; i < op->nvalues || (!i && !op->nvalues); i++) {
         struct gb_write *w = add_write(x);
         if (!w)
-            return gb_explain_no_memory(fail);
+            return gb_fail_memory(fail);
         *w = r->common;
         if (i == op->nvalues)
             break; /* a void, or an insert of nothing */

@@ -14,7 +14,7 @@ add_position(struct gb_explaining *x, uint64_t pos, struct gb_fail *fail)
         size_t room = x->room ? 2 * x->room : 64;
         uint64_t *grown = realloc(x->positions, room * sizeof *grown);
         if (!grown)
-            return gb_explain_no_memory(fail);
+            return gb_fail_memory(fail);
         x->positions = grown;
         x->room = room;
     }
@@ -140,7 +140,7 @@ gb_explain_describe(struct gb_explaining *x, const struct gb_past_set *set,
     bool held = l->verdict == GB_HELD;
     const struct gb_op *op = gb_explain_copy(x, &set->d.set.ops[index]);
     if (!op)
-        return gb_explain_no_memory(fail);
+        return gb_fail_memory(fail);
     *out = (struct gb_explain_op){.at = l->pos, .op = op};
     out->read = !held || l->held != GB_CODE_SCHEMA;
     out->base = held && l->held == GB_CODE_BASE ? 0 : set->d.info.base.size;
@@ -209,7 +209,7 @@ add_released(struct gb_explaining *x, const struct gb_opname *name, uint64_t at,
         struct gb_explain_op *grown =
             realloc(x->released, room * sizeof *grown);
         if (!grown)
-            return gb_explain_no_memory(fail);
+            return gb_fail_memory(fail);
         x->released = grown;
         x->released_room = room;
     }
@@ -232,7 +232,7 @@ read_releases(struct gb_explaining *x, uint64_t pos, struct gb_fail *fail)
             room += (size_t)set->d.set.ops[i].nnames;
     struct gb_opname *list = gb_arena_array(&names, room + 1, sizeof *list);
     if (!e && !list)
-        e = gb_explain_no_memory(fail);
+        e = gb_fail_memory(fail);
     for (int i = 0; !e && room && i < set->d.set.nops; i++)
         for (int k = 0; set->d.set.ops[i].kind == GB_RELEASE &&
                         k < set->d.set.ops[i].nnames;

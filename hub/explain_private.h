@@ -45,6 +45,5 @@ enum gb_err gb_explain_describe(struct gb_explaining *x,
                                 const struct gb_past_set *set, int index,
                                 struct gb_explain_op *out,
                                 struct gb_fail *fail);
-enum gb_err gb_explain_no_memory(struct gb_fail *fail);
 
 #endif

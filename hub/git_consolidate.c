@@ -120,7 +120,7 @@ write_merged(struct job *j, struct gb_fail *fail)
     size_t n = 0;
     const char **names = calloc(j->count, sizeof *names);
     if (!names)
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        return gb_fail_memory(fail);
     for (size_t i = 0; i < j->count; i++)
         if (!j->parts[i].stray)
             names[n++] = j->parts[i].pack->name;
@@ -157,7 +157,7 @@ open_parts(struct job *j, const struct gb_packs *packs, size_t count,
     enum gb_err err = GB_OK;
     j->parts = calloc(count, sizeof *j->parts);
     if (!j->parts)
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        return gb_fail_memory(fail);
     for (size_t i = 0; !err && i < count; i++) {
         struct part *p = &j->parts[i];
         p->pack = &packs->list[i];
@@ -203,7 +203,7 @@ merge_smallest(struct gb_ledger *l, struct gb_packs *packs,
     enum gb_err err = gb_packs_count(packs, l, fail);
     uint64_t *objects = calloc(packs->count, sizeof *objects);
     if (!objects)
-        err = gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        err = gb_fail_memory(fail);
     for (size_t i = 0; objects && i < packs->count; i++)
         objects[i] = packs->list[i].objects;
     size_t count = err ? 0 : gb_pack_plan(objects, packs->count);

@@ -204,7 +204,7 @@ fold_one(struct fold *f, const struct version *base, const struct version *v,
         return GB_OK;
     struct gb_span kept = gb_arena_copy(f->arena, gb_buf_view(&f->packed));
     if (!kept.ptr)
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        return gb_fail_memory(fail);
     o->bytes = kept;
     o->crc = gb_crc32(kept);
     o->folded = true;
@@ -248,7 +248,7 @@ gb_fold(struct gb_packed *objects, size_t count, struct gb_arena *arena,
                  type == GB_PACKED_TREE;
     f.list = calloc(trees + 1, sizeof *f.list);
     if (!f.list)
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        return gb_fail_memory(fail);
     gb_buf_init(&f.base, GB_LEDGER_FILE_MAX);
     gb_buf_init(&f.folder, GB_LEDGER_FILE_MAX);
     gb_buf_init(&f.delta, (size_t)2 * GB_LEDGER_FILE_MAX);

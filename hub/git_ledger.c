@@ -355,7 +355,7 @@ gb_ledger_open_memory(struct gb_ledger **out, struct gb_ledger_store *store,
         return err;
     struct gb_ledger *l = calloc(1, sizeof *l);
     if (!l)
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        return gb_fail_memory(fail);
     l->write = true;
     l->store = store;
     err = gb_store_open(l, fail);

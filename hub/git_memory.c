@@ -176,7 +176,7 @@ gb_store_open(struct gb_ledger *l, struct gb_fail *fail)
 {
     struct backend *b = calloc(1, sizeof *b);
     if (!b)
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        return gb_fail_memory(fail);
     git_odb_init_backend(&b->parent, GIT_ODB_BACKEND_VERSION);
     b->parent.exists = exists;
     b->parent.read_header = read_header;

@@ -293,7 +293,7 @@ add_pack(struct gb_packs *packs, size_t *room, const struct gb_ledger *l,
         size_t more = *room ? 2 * *room : 64;
         struct gb_pack *list = realloc(packs->list, more * sizeof *list);
         if (!list)
-            return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+            return gb_fail_memory(fail);
         packs->list = list;
         *room = more;
     }

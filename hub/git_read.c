@@ -126,7 +126,7 @@ push(struct gb_ledger_log *log, size_t *room, const git_oid *oid,
         size_t more = *room ? *room * 2 : 256;
         struct gb_oid *p = realloc(log->commits, more * sizeof *p);
         if (!p)
-            return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+            return gb_fail_memory(fail);
         log->commits = p;
         *room = more;
     }

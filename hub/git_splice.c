@@ -171,7 +171,7 @@ open_sources(struct splice *s, const char *const *names, size_t count,
     enum gb_err err = GB_OK;
     s->sources = calloc(count, sizeof *s->sources);
     if (!s->sources)
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        return gb_fail_memory(fail);
     for (size_t i = 0; !err && i < count; i++) {
         err = gb_idx_open(&s->sources[i].idx, s->l, names[i], fail);
         s->nsources += !err;
@@ -184,7 +184,7 @@ open_sources(struct splice *s, const char *const *names, size_t count,
     s->objects = calloc(s->count + 1, sizeof *s->objects);
     s->sorted = calloc(s->count + 1, sizeof(struct gb_packed *));
     if (!s->objects || !s->sorted)
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        return gb_fail_memory(fail);
     struct gb_packed *next = s->objects;
     for (size_t i = 0; !err && i < count; next += s->sources[i++].idx.count) {
         s->sources[i].objects = next;

@@ -141,7 +141,7 @@ gb_tree_read(struct gb_tree *out, struct gb_ledger *l, const git_oid *oid,
     size_t room = bytes.len / ENTRY_SMALLEST;
     out->entries = calloc(room + 1, sizeof *out->entries);
     if (!out->entries)
-        err = gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        err = gb_fail_memory(fail);
     else if (!read_entries(out, bytes))
         err = gb_fail_set(fail, GB_E_LEDGER,
                           "folder %s holds something that no hub writes",

@@ -41,7 +41,7 @@ make(struct batch *b, git_object_t type, struct gb_span bytes, git_oid *oid,
         size_t more = b->room ? 2 * b->room : 64;
         struct made *p = realloc(b->made, more * sizeof *p);
         if (!p)
-            return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+            return gb_fail_memory(fail);
         b->made = p;
         b->room = more;
     }
@@ -135,7 +135,7 @@ update(struct batch *b, size_t from, size_t to, size_t skip, git_oid *oid,
         return err;
     list = calloc(old.count + (to - from), sizeof *list);
     if (!list)
-        err = gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        err = gb_fail_memory(fail);
     if (!err)
         err = merge(b, &old, from, to, skip, list, &count, fail);
     if (!err) {
@@ -328,7 +328,7 @@ collect(struct batch *b, const struct gb_ledger_batch *in,
 {
     b->files = calloc(in->count + 1, sizeof *b->files);
     if (!b->files)
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        return gb_fail_memory(fail);
     for (size_t i = 0; i < in->count; i++)
         b->files[b->count++] = &in->files[i];
     if (git_oid_is_zero(&b->l->parent))

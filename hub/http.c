@@ -414,7 +414,7 @@ gb_http_start(const struct gb_http_config *config, struct gb_http_server **out,
     *out = NULL;
     struct gb_http_server *s = calloc(1, sizeof *s);
     if (!s)
-        return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
+        return gb_fail_memory(fail);
     pthread_condattr_t clock;
     pthread_condattr_init(&clock);
     pthread_condattr_setclock(&clock, CLOCK_MONOTONIC);

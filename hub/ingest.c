@@ -56,8 +56,7 @@ hold(struct gb_ingest *g, struct gb_span container,
 {
     uint8_t *copy = malloc(container.len);
     if (!copy)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     memcpy(copy, container.ptr, container.len);
     struct gb_arriving *a = &g->sets[g->n];
     *a = *known;
@@ -298,8 +297,7 @@ enum gb_err
 gb_ingest_feed(struct gb_ingest *g, struct gb_span bytes, struct gb_fail *fail)
 {
     if (!g->sets || !g->bytes)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     return gb_bundle_feed(&g->in, bytes, fail);
 }
 

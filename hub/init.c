@@ -227,8 +227,7 @@ gb_office_init(const char *path, const struct gb_office_plan *plan,
     struct gb_schema *s = NULL;
     struct gb_office *o = gb_office_new(path, "gengbu-hub init");
     if (!o)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     /* a schema that does not load would make a hub without tables */
     enum gb_err e = gb_schema_load(plan->schema, 1, &s, fail);
     gb_schema_free(s);

@@ -103,8 +103,7 @@ gather(struct gb_delivery *const *list, size_t n, struct gb_arriving **out,
         *count += list[i]->n;
     *out = calloc(*count + 1, sizeof **out);
     if (!*out)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     size_t at = 0;
     for (size_t i = 0; i < n; i++) {
         if (list[i]->n)

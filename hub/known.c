@@ -33,8 +33,7 @@ write_set(const struct gb_line *line, const struct gb_set *set,
     struct gb_arrival at = {line->received_ms, line->floor,
                             line->nadjust == set->nboots ? line->adjust : NULL};
     if (!stamps)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     gb_clock_effective(set, &at, stamps);
     for (int i = 0; i < set->nops; i++) {
         struct gb_known k = {.origin = gb_set_origin(set, i),

@@ -31,12 +31,6 @@ struct load {
     struct gb_loaded *report;
 };
 
-static enum gb_err
-no_memory(struct gb_fail *fail)
-{
-    return gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
-}
-
 /* ---------------------------------------------------------------- header -- */
 
 static enum gb_err
@@ -85,7 +79,7 @@ read_default(struct load *w, int c, struct gb_fail *fail)
         if (v.type == GB_TEXT || v.type == GB_BLOB) {
             v.as.s = gb_arena_copy(&w->arena, v.as.s);
             if (!v.as.s.ptr)
-                e = no_memory(fail);
+                e = gb_fail_memory(fail);
         }
         w->defaults[c] = v;
     }
@@ -125,7 +119,7 @@ read_fields(struct load *w, const struct gb_csv *csv, struct gb_fail *fail)
         int c = w->columns[i];
         struct gb_span text = gb_arena_copy(&w->arena, csv->fields[i]);
         if (!text.ptr)
-            return no_memory(fail);
+            return gb_fail_memory(fail);
         if (c == NO_COLUMN) {
             w->ref = text;
             continue;
@@ -195,7 +189,7 @@ insert(struct load *w, struct gb_fail *fail)
     enum gb_err e = gb_office_new_id(w->o, &id, fail);
     struct gb_op *op = e ? NULL : add_op(w, GB_INSERT, id);
     if (!op)
-        return e ? e : no_memory(fail);
+        return e ? e : gb_fail_memory(fail);
     op->text = w->ref;
     for (int c = 0; c < w->table->ncolumns && !e; c++) {
         struct gb_value v;
@@ -205,7 +199,7 @@ insert(struct load *w, struct gb_fail *fail)
                 (struct gb_written){.column = c, .value = v};
     }
     if (!e && w->ref.len && !gb_names_map_add(&w->names, w->ref, id))
-        e = no_memory(fail);
+        e = gb_fail_memory(fail);
     w->report->added++;
     return e;
 }
@@ -268,7 +262,7 @@ change_column(struct load *w, struct gb_op *op, const struct gb_rec *r, int c,
         x->from = old;
         x->from.as.s = gb_arena_copy(&w->arena, old.as.s);
         if (!x->from.as.s.ptr)
-            return no_memory(fail);
+            return gb_fail_memory(fail);
     }
     return GB_OK;
 }
@@ -280,7 +274,7 @@ change(struct load *w, int64_t id, struct gb_fail *fail)
     bool found;
     struct gb_op *op = add_op(w, GB_SET, id);
     if (!op)
-        return no_memory(fail);
+        return gb_fail_memory(fail);
     gb_arena_reset(&w->scratch);
     enum gb_err e = gb_tables_load(gb_state_tables(w->o->state), w->number, id,
                                    &w->scratch, &r, &found, fail);
@@ -314,7 +308,7 @@ take_line(struct load *w, const struct gb_csv *csv, struct gb_fail *fail)
         e = gb_tables_ref(gb_state_tables(w->o->state), w->number, 0, w->ref,
                           &id, fail);
     if (!e && id && !gb_names_map_add(&w->names, w->ref, id))
-        e = no_memory(fail);
+        e = gb_fail_memory(fail);
     if (!e)
         e = id ? change(w, id, fail) : insert(w, fail);
     return e ? gb_fail_wrap(fail, "line %u", csv->line) : GB_OK;

@@ -289,8 +289,7 @@ gb_office_open(const char *path, const char *program, struct gb_office **out,
     *out = NULL;
     struct gb_office *o = gb_office_new(path, program);
     if (!o)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     enum gb_err e = read_site(o, fail);
     if (!e)
         e = read_keys(o, fail);
@@ -332,8 +331,7 @@ gb_office_rebuild(const char *path, gb_progress_fn *progress, void *context,
     static const char *const files[] = {"hub.db", "hub.db-wal", "hub.db-shm"};
     struct gb_office *o = gb_office_new(path, "gengbu-hub rebuild");
     if (!o)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     enum gb_err e = read_site(o, fail);
     if (!e)
         e = read_keys(o, fail);

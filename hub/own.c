@@ -6,8 +6,6 @@
 #include "engine/sshsig.h"
 #include "hub/office_private.h"
 
-#define SET_OVERHEAD 65536
-
 /* Containers made so far, committed together. */
 struct own {
     struct gb_office *o;
@@ -17,12 +15,6 @@ struct own {
     int64_t now_ms, stamp;
     struct gb_head base;
 };
-
-static enum gb_err
-no_memory(struct gb_fail *fail)
-{
-    return gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
-}
 
 /* Only operations of the site need no schema; their set may bring one. */
 static const struct gb_schema *
@@ -43,7 +35,7 @@ add_salt(struct own *w, struct gb_op *op, const struct gb_schema *s,
         return GB_OK;
     uint8_t *salt = gb_arena_alloc(&w->made->arena, GB_SALT_BYTES);
     if (!salt)
-        return no_memory(fail);
+        return gb_fail_memory(fail);
     gb_random(salt, GB_SALT_BYTES);
     op->salt = salt;
     return GB_OK;
@@ -58,7 +50,7 @@ keep(struct own *w, const struct gb_set *set, const struct gb_schema *s,
     struct gb_own_sets *m = w->made;
     struct gb_arriving *grown = realloc(m->sets, (m->n + 1) * sizeof *m->sets);
     if (!grown)
-        return no_memory(fail);
+        return gb_fail_memory(fail);
     m->sets = grown;
     gb_buf_init(&bytes, GB_SET_MAX);
     gb_buf_init(&personal, GB_SET_MAX);
@@ -75,7 +67,7 @@ keep(struct own *w, const struct gb_set *set, const struct gb_schema *s,
             gb_arena_copy(&m->arena, GB_SPAN(sig.bytes, sizeof sig.bytes)),
             gb_arena_copy(&m->arena, gb_buf_view(&personal))};
         if (!c.signed_bytes.ptr || !c.signature.ptr || !c.personal.ptr)
-            e = no_memory(fail);
+            e = gb_fail_memory(fail);
         m->sets[m->n++] = (struct gb_arriving){.parts = c, .own = true};
         w->replica.seq = set->seq;
         memcpy(w->replica.sha, sha.bytes, 32);
@@ -99,7 +91,7 @@ make_set(struct own *w, struct gb_op *ops, int nops, int64_t actor, int *taken,
                          .boots = &w->boot,
                          .nboots = 1,
                          .ops = ops};
-    size_t bound = SET_OVERHEAD;
+    size_t bound = GB_SET_OVERHEAD;
     enum gb_err e = GB_OK;
     memcpy(set.site, w->o->site, sizeof set.site);
     memcpy(set.prev, w->replica.sha, sizeof set.prev);

@@ -71,8 +71,7 @@ compute_stamps(struct gb_past_set *set, struct gb_fail *fail)
     set->stamps = gb_arena_array(&set->arena, (size_t)set->d.set.nops,
                                  sizeof *set->stamps);
     if (!set->stamps)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     struct gb_arrival at = {l->received_ms, l->floor,
                             l->nadjust == set->d.set.nboots ? l->adjust : NULL};
     gb_clock_effective(&set->d.set, &at, set->stamps);

@@ -41,8 +41,7 @@ open_personal(const char *path, bool reader, struct gb_personal **out,
     *out = NULL;
     struct gb_personal *p = calloc(1, sizeof *p);
     if (!p)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     enum gb_err e = reader && !none ? gb_db_open_readonly(path, &p->db, fail)
                                     : gb_db_open(none ? ":memory:" : path, true,
                                                  GB_DB_FULL, &p->db, fail);

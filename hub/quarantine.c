@@ -15,7 +15,17 @@ path_of(char out[GB_FILE_PATH_MAX], const char *hub, const char *name)
     snprintf(out, GB_FILE_PATH_MAX, "%.3000s/quarantine/%s", hub, name);
 }
 
-/* Whether one more of this size may be kept. */
+/* Whether a file is named ID and this. */
+static bool
+ends_with(const char *name, const char *suffix)
+{
+    size_t n = strlen(name);
+    return n == GB_QUARANTINE_ID - 1 + strlen(suffix) &&
+           !strcmp(name + GB_QUARANTINE_ID - 1, suffix);
+}
+
+/* Whether one more of this size may be kept.  A line is short, so only bytes
+ * are asked for their length. */
 static bool
 has_room(const char *hub, size_t size)
 {
@@ -28,6 +38,8 @@ has_room(const char *hub, size_t size)
     bool good = !gb_file_list(path, &names, &ignored) &&
                 names.count < 2 * GB_QUARANTINE_FILES;
     for (size_t i = 0; i < names.count && good; i++) {
+        if (!ends_with(names.list[i], ".bin"))
+            continue;
         path_of(path, hub, names.list[i]);
         bytes += stat(path, &st) ? 0 : st.st_size;
     }
@@ -77,33 +89,33 @@ gb_quarantine_keep(const char *hub, struct gb_span bytes, int device,
     gb_buf_release(&line);
 }
 
-/* What is known of ID.txt; false when it is none. */
+/* What is known of ID.bin; false when it is none.  Its line may be missing: a
+ * crash or a full disk came in between. */
 static bool
 read_entry(const char *hub, const char *name, struct gb_quarantine_entry *e)
 {
-    char path[GB_FILE_PATH_MAX], bin[32];
+    char path[GB_FILE_PATH_MAX], txt[32];
     struct stat st;
     struct gb_buf line;
     struct gb_fail ignored = {0};
-    size_t n = strlen(name);
-    if (n != GB_QUARANTINE_ID + 3 || strcmp(name + n - 4, ".txt"))
+    path_of(path, hub, name);
+    if (!ends_with(name, ".bin") || stat(path, &st))
         return false;
-    *e = (struct gb_quarantine_entry){0};
+    *e = (struct gb_quarantine_entry){.why = "why it is here is not known: the "
+                                             "hub was stopped as it came"};
     memcpy(e->id, name, GB_QUARANTINE_ID - 1);
-    snprintf(bin, sizeof bin, "%s.bin", e->id);
-    path_of(path, hub, bin);
-    if (stat(path, &st))
-        return false;
+    snprintf(txt, sizeof txt, "%s.txt", e->id);
     e->bytes = (uint64_t)st.st_size;
     e->ms = (int64_t)st.st_mtim.tv_sec * 1000;
     gb_buf_init(&line, sizeof e->why - 1);
-    path_of(path, hub, name);
-    bool good = !gb_file_read(path, &line, &ignored);
-    if (good && line.len)
+    path_of(path, hub, txt);
+    if (!gb_file_read(path, &line, &ignored) && line.len) {
         memcpy(e->why, line.ptr, line.len);
-    e->why[strcspn(e->why, "\n")] = 0;
+        e->why[line.len] = 0;
+        e->why[strcspn(e->why, "\n")] = 0;
+    }
     gb_buf_release(&line);
-    return good;
+    return true;
 }
 
 enum gb_err

@@ -3,9 +3,10 @@
  *
  * What cannot be opened, or is not signed by a device of this site, never
  * reaches the ledger.  It is kept here for a person to look at: ID.bin holds
- * the bytes, ID.txt one line that says why, ID being the first 16 digits of
- * their SHA-256, so that the same bytes are kept once.  Whoever can reach the
- * hub can fill this folder, so it is bounded; what comes after that is only
+ * the bytes, ID.txt one line that says why (written after them, so it may be
+ * missing where the hub was stopped in between), ID being the first 16 digits
+ * of their SHA-256, so that the same bytes are kept once.  Whoever can reach
+ * the hub can fill this folder, so it is bounded; what comes after that is only
  * counted, by the length of the file `more`.
  */
 #ifndef GB_QUARANTINE_H
@@ -28,7 +29,7 @@ struct gb_quarantine_entry {
     char id[GB_QUARANTINE_ID];
     int64_t ms;     /* when it came */
     uint64_t bytes; /* their number */
-    char why[700];  /* the line of ID.txt */
+    char why[700];  /* the line of ID.txt, or that it is missing */
 };
 typedef enum gb_err gb_quarantine_fn(void *context,
                                      const struct gb_quarantine_entry *entry,

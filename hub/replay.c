@@ -20,12 +20,6 @@ struct batch {
     struct gb_arena arena;
 };
 
-static enum gb_err
-no_memory(struct gb_fail *fail)
-{
-    return gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
-}
-
 /* One file that the commit adds. */
 static enum gb_err
 take_file(void *context, const struct gb_ledger_change *c, struct gb_fail *fail)
@@ -39,7 +33,7 @@ take_file(void *context, const struct gb_ledger_change *c, struct gb_fail *fail)
                            c->path);
     struct gb_span bytes = gb_arena_copy(&b->arena, c->bytes);
     if (!bytes.ptr)
-        return no_memory(fail);
+        return gb_fail_memory(fail);
     if (name.kind == GB_LEDGER_BATCH) {
         b->lines = bytes;
         b->found = true;
@@ -49,7 +43,7 @@ take_file(void *context, const struct gb_ledger_change *c, struct gb_fail *fail)
         size_t room = b->room ? 2 * b->room : 64;
         struct file *files = realloc(b->files, room * sizeof *files);
         if (!files)
-            return no_memory(fail);
+            return gb_fail_memory(fail);
         b->files = files;
         b->room = room;
     }

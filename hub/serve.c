@@ -291,8 +291,7 @@ gb_serve_start(struct gb_office *o, const char *listen, gb_serve_log *log,
     *out = NULL;
     struct gb_server *s = calloc(1, sizeof *s);
     if (!s)
-        return gb_fail_set(fail, GB_E_MEMORY, "%s",
-                           gb_err_sentence(GB_E_MEMORY));
+        return gb_fail_memory(fail);
     s->office = o;
     s->log = log;
     s->context = context;

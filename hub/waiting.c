@@ -335,7 +335,7 @@ gb_waiting_retry(struct gb_office *o, unsigned *taken, struct gb_fail *fail)
                         .moved = true};
     enum gb_err e = GB_OK;
     if (!t.who || !t.sets)
-        e = gb_fail_set(fail, GB_E_MEMORY, "%s", gb_err_sentence(GB_E_MEMORY));
+        e = gb_fail_memory(fail);
     while (!e && t.moved)
         e = pass(&t, fail);
     free(t.who);

@@ -45,6 +45,7 @@ struct hub {
 struct handheld {
     struct hub *hub;
     int number;
+    int boot; /* how often it was started again */
     struct gb_journal *j;
     struct gb_sign_key key;
     struct gb_applied counts; /* of the last delta */
@@ -187,7 +188,7 @@ now(void *context, struct gb_now *out)
     const struct handheld *d = context;
     out->wall_ms = d->hub->time_ms;
     out->mono_ms = d->hub->time_ms - 1700000000000 + 1000;
-    memset(out->boot, d->number, sizeof out->boot);
+    memset(out->boot, d->number + d->boot, sizeof out->boot);
 }
 
 static enum gb_err

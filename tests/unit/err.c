@@ -57,6 +57,17 @@ ours_are_those_of_the_machine(void **state)
 }
 
 static void
+memory_says_its_sentence(void **state)
+{
+    (void)state;
+    struct gb_fail fail = {0};
+    assert_int_equal(gb_fail_memory(&fail), GB_E_MEMORY);
+    assert_int_equal(fail.code, GB_E_MEMORY);
+    assert_string_equal(fail.text, "out of memory");
+    assert_int_equal(gb_fail_memory(NULL), GB_E_MEMORY);
+}
+
+static void
 set_keeps_code_and_text(void **state)
 {
     (void)state;
@@ -172,6 +183,7 @@ main(void)
         cmocka_unit_test(every_code_has_words),
         cmocka_unit_test(statuses_are_those_of_the_manual),
         cmocka_unit_test(ours_are_those_of_the_machine),
+        cmocka_unit_test(memory_says_its_sentence),
         cmocka_unit_test(set_keeps_code_and_text),
         cmocka_unit_test(control_characters_never_reach_a_terminal),
         cmocka_unit_test(wrap_goes_in_front),

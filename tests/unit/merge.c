@@ -45,7 +45,7 @@ struct step {
     uint64_t base;
     int level, column;
     int64_t number;   /* INTEGER columns */
-    const char *text; /* TEXT columns; "x>y" for the state */
+    const char *text; /* TEXT columns; "x>y" for the state; of a sum: NULL */
 };
 
 static struct gb_written
@@ -54,6 +54,8 @@ value_of(const struct step *s)
     struct gb_written w = {.column = s->column};
     if (!s->text) {
         w.value = gb_value_int(s->number);
+    } else if (s->column == H_SUM) {
+        w.value = GB_VALUE_NULL;
     } else if (s->column == H_STATE && strlen(s->text) == 3) {
         w.from = gb_value_text(GB_SPAN(s->text, 1));
         w.value = gb_value_text(GB_SPAN(s->text + 2, 1));
@@ -244,6 +246,23 @@ m8_sums_wrap(void **state)
     begin(&f, &(struct step){1, 10, 0, 1, H_SUM, INT64_MAX, NULL});
     merge(&f, &(struct step){2, 20, 0, 1, H_SUM, 2, NULL});
     assert_true(number(&f, H_SUM) == INT64_MIN + 1);
+    END(f);
+}
+
+/* Whichever comes first: the insert, or between others. */
+static void
+m8_null_adds_nothing(void **state)
+{
+    (void)state;
+    struct fixture f;
+    begin(&f, &(struct step){1, 10, 0, 1, H_SUM, 0, "NULL"});
+    assert_int_equal(cell(&f, H_SUM)->n, 0);
+    merge(&f, &(struct step){2, 20, 0, 1, H_SUM, 0, "NULL"});
+    assert_int_equal(cell(&f, H_SUM)->n, 0);
+    merge(&f, &(struct step){2, 30, 0, 1, H_SUM, 5, NULL});
+    assert_int_equal(number(&f, H_SUM), 5);
+    merge(&f, &(struct step){1, 40, 0, 1, H_SUM, 0, "NULL"});
+    assert_int_equal(number(&f, H_SUM), 5);
     END(f);
 }
 
@@ -480,6 +499,7 @@ main(void)
             m4_what_waited_does_not_open_behind_its_own_later_write),
         cmocka_unit_test(m6_m7_last_and_first),
         cmocka_unit_test(m8_sums_wrap),
+        cmocka_unit_test(m8_null_adds_nothing),
         cmocka_unit_test(m9_ratchets_show_the_extreme),
         cmocka_unit_test(m10_going_back_needs_its_level),
         cmocka_unit_test(m11_a_move_replaces_what_it_saw),

@@ -307,6 +307,25 @@ m25_an_origin_is_device_boot_time_and_stamp(void **state)
     assert_int_equal(repeats(), 0);
 }
 
+/* An older set is read once for all operations that may be its, not for each:
+ * that is done with the hub's lock in hand. */
+static void
+m25_an_older_set_is_read_once(void **state)
+{
+    (void)state;
+    const struct step steps[] = {{SU, 1, 10},  {SU, 2, 20},  {SU, 4, 30},
+                                 {SU, 8, 40},  {SU, 16, 50}, {SU, 32, 60},
+                                 {SU, 64, 70}, {SU, 128, 80}};
+    struct gb_parent parent = {OLD, 1, 1};
+    send(OLD, steps, 4, NULL);
+    send(OLD, steps + 4, 3, NULL);
+    w.fetched = 0;
+    send(NEW, steps, 8, &parent);
+    assert_int_equal(w.fetched, 2);
+    assert_int_equal(sum(), 255);
+    assert_int_equal(repeats(), 7);
+}
+
 int
 main(void)
 {
@@ -320,6 +339,7 @@ main(void)
         TEST(m25_what_the_new_number_delivered_repeats),
         TEST(m25_what_waits_is_no_repetition),
         TEST(m25_an_origin_is_device_boot_time_and_stamp),
+        TEST(m25_an_older_set_is_read_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

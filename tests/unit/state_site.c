@@ -83,6 +83,7 @@ static const struct {
     {"a level of the hub", GB_DEVICE, {N(1, 1), N(3, 9)}, false},
     {"a level of two numbers", GB_DEVICE, {N(1, 1), B(3, 2)}, false},
     {"one key of two", GB_DEVICE, {N(1, 1), B(6, 32)}, false},
+    {"keys of low order", GB_DEVICE, {N(1, 1), B(6, 32), B(7, 32)}, false},
     {"a short ticket", GB_DEVICE, {N(1, 1), B(5, 31)}, false},
     {"a release", GB_RELEASE, {N(1, 1), B(2, 6)}, true},
     {"a release with more", GB_RELEASE, {N(1, 1), B(3, 6)}, false},

@@ -47,6 +47,7 @@ static struct gb_fail why;
 
 static struct gb_schema *schemas[2];
 static struct world w;
+static bool claims; /* sets claim a ledger that is not this one */
 
 static int
 load(void **state)
@@ -161,6 +162,7 @@ send(int device, enum gb_kind kind, int table, int64_t id,
                          .ops = &op,
                          .nops = 1};
     memcpy(set.prev, d.sha, sizeof set.prev);
+    set.base.root[0] ^= claims;
     world_encode(&m, &set, schemas[schema - 1]);
     m.received_ms = time_ms;
     assert_int_not_equal(world_take(&w, &m), GB_FORK);
@@ -420,6 +422,25 @@ m21_released_work_keeps_its_stamp(void **state)
     assert_string_equal(shown(R, id, "su"), "11");
 }
 
+/* M21: who claims a ledger that is not this one has seen nothing of it, and had
+ * no level: a person must let both pass. */
+static void
+m21_a_claimed_base_gives_no_level(void **state)
+{
+    (void)state;
+    int64_t id = gb_id_make(2, 1);
+    insert(2, 1, CELLS(W(SU, gb_value_int(1))));
+    claims = true;
+    change(1, id, CELLS(W(SU, gb_value_int(10))));
+    claims = false;
+    waits_for(1, "BASE");
+    assert_int_equal(world_force_all(&w), 1);
+    waits_for(1, "AUTHORITY");
+    assert_string_equal(shown(R, id, "su"), "1");
+    assert_int_equal(world_force_all(&w), 1);
+    assert_string_equal(shown(R, id, "su"), "11");
+}
+
 /* M4: overwritten by its own device while it waited, and that one overwritten
  * by somebody who saw it: it must not come up again. */
 static void
@@ -548,6 +569,7 @@ main(void)
         TEST(m24_a_new_schema_settles_the_claims_anew),
         TEST(m23_a_person_forces_moves_and_levels_only),
         TEST(m21_released_work_keeps_its_stamp),
+        TEST(m21_a_claimed_base_gives_no_level),
         TEST(m4_what_was_overwritten_while_it_waited_stays_so),
         TEST(m4_only_the_columns_that_were_overwritten),
         TEST(m4_an_insert_overwrites_what_waits_for_it),

@@ -5,6 +5,7 @@ import changeset
 from changeset import DEVICE, INSERT, RELEASE, RESOLVE, SCHEMA, SET, SITE, VOID
 from changeset import NAMES_MAX
 from merge import Write, hold_against, show, void_of
+from point import usable
 import rivals
 import schema
 from wire import (Bad, DEVICE_MAX, get_fields, need, put_value, string, varint,
@@ -56,11 +57,12 @@ class State:
     # -- authority (M19) -----------------------------------------------------
 
     def device_level(self, device, base):
-        level = 0
+        """As of the base; before it was there, the one it came with."""
+        level = None
         for position, fields in self.devices:
-            if position <= base and fields[1] == device:
-                level = fields.get(3, level)
-        return level
+            if fields[1] == device and (position <= base or level is None):
+                level = fields.get(3, level or 0)
+        return (level or 0) if base else 0
 
     def actor_level(self, actor, base):
         known = [level for position, level in self.levels.get(actor, ())
@@ -268,8 +270,9 @@ class State:
             need(1 <= f[1] <= DEVICE_MAX, "device: no number")
             need(f.get(3, 0) < HUB_LEVEL, "device: no level")
             need((6 in f) == (7 in f), "device: one key of two")
-            need(all(len(f.get(t, bytes(32))) == 32 for t in (5, 6, 7)),
-                 "device: a key is not 32 bytes")
+            need(len(f.get(5, bytes(32))) == 32, "device: no hash")
+            need(all(t not in f or usable(f[t]) for t in (6, 7)),
+                 "device: a key that cannot be used")
             self.devices.append((position, f))
             if 6 in f:
                 self.keys.add((f[1], f[6]))

@@ -183,6 +183,7 @@ fetch(void *context, const struct gb_line *line, struct gb_buf *out,
     struct world *w = context;
     (void)fail;
     assert_true(line->pos < KEPT);
+    w->fetched++;
     gb_buf_span(out, gb_buf_view(&w->sets[line->pos]));
     return GB_OK;
 }

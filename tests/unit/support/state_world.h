@@ -22,6 +22,7 @@ struct world {
     struct gb_state *st;
     int64_t received_ms;    /* of sets of replica 0 */
     struct gb_buf sets[64]; /* the first positions, to be fetched again */
+    int fetched;            /* how often that was done */
 };
 
 /* Every call ends the test that makes it when something fails. */
