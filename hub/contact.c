@@ -32,16 +32,21 @@ gb_contact_note(struct gb_state *st, const struct gb_request *r, int64_t now_ms,
         gb_db_exec(db,
                    "CREATE TABLE IF NOT EXISTS _contact(device INTEGER "
                    "PRIMARY KEY, merged INTEGER, highest INTEGER, schema "
-                   "INTEGER, seen_ms INTEGER)",
+                   "INTEGER, made_ms INTEGER, seen_ms INTEGER)",
                    fail);
     if (e)
         return e;
-    e = gb_db_execf(db, fail,
-                    "REPLACE INTO _contact VALUES(%d, %lld, %lld, %lld, "
-                    "%lld)",
-                    r->device, (long long)r->merged.size,
-                    (long long)r->highest.size, (long long)r->schema,
-                    (long long)now_ms);
+    e = gb_db_execf(
+        db, fail,
+        "INSERT INTO _contact VALUES(%d, %lld, %lld, %lld, %lld, %lld) ON "
+        "CONFLICT DO UPDATE SET merged = excluded.merged, highest = "
+        "excluded.highest, schema = excluded.schema, made_ms = "
+        "excluded.made_ms WHERE excluded.merged >= merged OR excluded.made_ms "
+        "> made_ms;"
+        "UPDATE _contact SET seen_ms = %lld WHERE device = %d",
+        r->device, (long long)r->merged.size, (long long)r->highest.size,
+        (long long)r->schema, (long long)r->clock_ms, (long long)now_ms,
+        (long long)now_ms, r->device);
     return e ? e : note_promise(db, r, fail);
 }
 
@@ -99,8 +104,8 @@ gb_contact_get(struct gb_state *st, int device, struct gb_contact *out,
     if (e || !there)
         return e;
     e = gb_db_preparef(gb_state_db(st), &s, fail,
-                       "SELECT merged, highest, schema, seen_ms FROM _contact "
-                       "WHERE device = %d",
+                       "SELECT merged, highest, schema, made_ms, seen_ms FROM "
+                       "_contact WHERE device = %d",
                        device);
     if (!e)
         e = gb_db_step(s, &row, fail);
@@ -108,8 +113,35 @@ gb_contact_get(struct gb_state *st, int device, struct gb_contact *out,
         out->merged = (uint64_t)sqlite3_column_int64(s, 0);
         out->highest = (uint64_t)sqlite3_column_int64(s, 1);
         out->schema = (uint32_t)sqlite3_column_int64(s, 2);
-        out->seen_ms = sqlite3_column_int64(s, 3);
+        out->made_ms = sqlite3_column_int64(s, 3);
+        out->seen_ms = sqlite3_column_int64(s, 4);
     }
     sqlite3_finalize(s);
     return e;
+}
+
+enum gb_err
+gb_contact_ask(struct gb_state *st, int device, struct gb_delta_ask *out,
+               struct gb_fail *fail)
+{
+    struct gb_contact c;
+    struct gb_device d;
+    bool found;
+    uint64_t size = gb_state_size(st);
+    *out = (struct gb_delta_ask){.device = device};
+    enum gb_err e = gb_contact_get(st, device, &c, fail);
+    if (!e)
+        e = gb_state_device(st, device, &d, &found, fail);
+    if (e || !found || !d.enrolled) /* refused with the answer */
+        return e;
+    if (!c.seen_ms || c.merged > size || c.highest > size)
+        return gb_fail_set(fail, GB_E_STATE,
+                           "where device %d stands is not known since hub.db "
+                           "was made: sync it, or `gengbu export` there and "
+                           "import it here first",
+                           device);
+    out->from = c.merged;
+    out->highest = c.highest;
+    out->schema = c.schema;
+    return GB_OK;
 }
