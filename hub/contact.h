@@ -36,14 +36,4 @@ enum gb_err gb_contact_ask(struct gb_state *st, int device,
 enum gb_err gb_contact_get(struct gb_state *st, int device,
                            struct gb_contact *out, struct gb_fail *fail);
 
-/*
- * A copy of a journal asks to go on under its new number (request.h).  One at
- * a time: as long as another one that took over the same work has not delivered
- * what it captured again, this one would do so twice.  GB_E_BUSY names it.
- * With the office's lock.
- */
-enum gb_err gb_contact_take_over(struct gb_state *st,
-                                 const struct gb_request *r,
-                                 struct gb_fail *fail);
-
 #endif

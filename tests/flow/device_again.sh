@@ -84,6 +84,16 @@ gengbu-hub enrol "$hub" --name "other" --level 2 --set area=A \
     --out "$T/3.ticket" >"$T/enrol.out"
 refused 1 'device 2 is taking over the work of number 1' gengbu init \
     "$T/other" --ticket "$T/3.ticket" --hub "$url"
+gengbu-hub devices "$hub" | tail -n 1 |
+    grep -q '^device 2 is taking over the work of number 1 ' ||
+    fail "$(gengbu-hub devices "$hub")"
+stop_hub # nor does a rebuild forget that, or a backup
+gengbu-hub rebuild "$hub" >"$T/rebuild.out"
+gengbu-hub backup "$hub" "$T/backup" >"$T/backup.out"
+same "$(cat "$T/backup/takeovers")" "$(cat "$hub/takeovers")" "in the backup"
+serve_hub
+refused 1 'device 2 is taking over the work of number 1' gengbu init \
+    "$T/other" --ticket "$T/3.ticket" --hub "$url"
 sync copy
 gengbu init "$T/other" --ticket "$T/3.ticket" --hub "$url" >"$T/init.out"
 grep -q ': 0 operations captured again, 3 the hub had' "$T/init.out" ||
@@ -93,6 +103,23 @@ for place in before shared first second; do
 done
 same "$(sqlite3 "$hub/hub.db" "SELECT severity || ' ' || note FROM incident
     WHERE place = 'second' AND id >> 40 = 2")" "serious 复查" "the copy's record"
+
+# one that went on and is lost holds nobody up for ever
+sync other
+for n in 4 5; do
+    gengbu-hub enrol "$hub" --name "copy $n" --level 2 --set area=A \
+        --out "$T/$n.ticket" >"$T/enrol.out"
+    cp -R "$T/was" "$T/$n"
+done
+gengbu init "$T/4" --ticket "$T/4.ticket" --hub "$url" >"$T/init.out"
+refused 1 'device 4 is taking over' gengbu init "$T/5" \
+    --ticket "$T/5.ticket" --hub "$url"
+refused 1 'device 3 has no work' gengbu-hub devices "$hub" --lost 3
+refused 2 'lost' gengbu-hub devices "$hub" --lost x
+gengbu-hub devices "$hub" --lost 4 >"$T/out"
+grep -q '^device 4 no longer takes over the work of number 1' "$T/out" ||
+    fail "$(cat "$T/out")"
+gengbu init "$T/5" --ticket "$T/5.ticket" --hub "$url" >"$T/init.out"
 
 # the first one goes on as if nothing had been
 note 1 later
