@@ -10,6 +10,8 @@
 #include "folder_private.h"
 #include "sync.h"
 
+#define KEPT_MAX 100 /* old journals of one number */
+
 struct going_on {
     struct gb_folder f; /* its journal is the old one, then the new one */
     const struct gb_ticket *ticket;
@@ -107,23 +109,49 @@ take_over(struct going_on *w, struct gb_fail *fail)
     return e;
 }
 
-/* The old journal under another name as well, and the new one in its place. */
+/* The old journal under another name as well: journal-N.db, or with -2, -3
+ * behind the number when another one of that number is kept there.  *done:
+ * it has that name, perhaps since an earlier attempt. */
+static enum gb_err
+keep_as(struct going_on *w, const char *name, int nth, bool *done,
+        struct gb_fail *fail)
+{
+    char was[GB_FILE_PATH_MAX];
+    struct stat st, there;
+    snprintf(w->out->was, sizeof w->out->was,
+             nth == 1 ? "journal-%d.db" : "journal-%d-%d.db", w->out->old, nth);
+    enum gb_err e = gb_folder_name(was, w->f.path, w->out->was, fail);
+    if (e)
+        return e;
+    *done = !link(name, was);
+    if (*done)
+        return GB_OK;
+    if (errno != EEXIST || lstat(name, &st) || lstat(was, &there))
+        return gb_file_fail(fail, errno, was, "written");
+    *done = st.st_dev == there.st_dev && st.st_ino == there.st_ino;
+    return GB_OK;
+}
+
+/* The old journal kept, and the new one in its place. */
 static enum gb_err
 put_in_place(struct going_on *w, struct gb_fail *fail)
 {
-    char name[GB_FILE_PATH_MAX], was[GB_FILE_PATH_MAX];
+    char name[GB_FILE_PATH_MAX];
     struct stat st;
-    snprintf(w->out->was, sizeof w->out->was, "journal-%d.db", w->out->old);
+    bool kept = false;
     enum gb_err e = gb_folder_name(name, w->f.path, GB_FOLDER_DB "-wal", fail);
     if (!e && stat(name, &st) == 0)
         e = gb_fail_set(fail, GB_E_BUSY,
                         "%s: somebody reads the journal: try again", name);
     if (!e)
         e = gb_folder_name(name, w->f.path, GB_FOLDER_DB, fail);
-    if (!e)
-        e = gb_folder_name(was, w->f.path, w->out->was, fail);
-    if (!e && link(name, was) && errno != EEXIST)
-        e = gb_file_fail(fail, errno, was, "written");
+    for (int nth = 1; !e && !kept && nth <= KEPT_MAX; nth++)
+        e = keep_as(w, name, nth, &kept, fail);
+    if (!e && !kept)
+        e = gb_fail_set(fail, GB_E_EXISTS,
+                        "%s: %d journals of number %d are kept here: move some "
+                        "elsewhere",
+                        w->f.path, KEPT_MAX, w->out->old);
     return e ? e : gb_folder_publish(w->f.path, w->db, fail);
 }
 
@@ -135,7 +163,11 @@ gb_again_run(const char *path, const struct gb_ticket *ticket, const char *url,
     struct gb_journal_info info;
     *out = (struct gb_again_report){0};
     enum gb_err e =
-        gb_folder_open(&w.f, path, "gengbu init", GB_FOLDER_WRITE, fail);
+        gb_folder_open(&w.f, path, "gengbu init", GB_FOLDER_READ, fail);
+    if (!e) /* until the new journal is in its place */
+        e = gb_folder_lock_sync(&w.f, fail);
+    if (!e)
+        e = gb_folder_reopen(&w.f, GB_FOLDER_WRITE, fail);
     if (!e)
         e = gb_journal_info(w.f.journal, &info, fail);
     if (!e)

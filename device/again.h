@@ -4,10 +4,11 @@
  *
  * A new journal is made from the ticket beside the old one, asks the hub in one
  * contact what of the old one's work it has, takes over the rest, and then
- * takes its place; the old one stays as journal-NUMBER.db.  Its keys are a set
- * of their own, so that one rename switches all.  Killed at any time, the same
- * command begins again: the hub knows the keys by then, and the ticket with
- * them.
+ * takes its place; the old one stays as journal-NUMBER.db, or the next free
+ * name like it.  No sync, import or export comes in between.  Its keys are a
+ * set of their own, so that one rename switches all.  Killed at any time, the
+ * same command begins again: the hub knows the keys by then, and the ticket
+ * with them.
  */
 #ifndef GB_DEVICE_AGAIN_H
 #define GB_DEVICE_AGAIN_H

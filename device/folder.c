@@ -97,12 +97,18 @@ check(const char *path, struct gb_fail *fail)
 }
 
 /* The journal itself, the lock being as it should; one that is open already
- * is read again, which spares the schema. */
+ * is read again, which spares the schema.  Another one may have taken its
+ * place while the lock was waited for (again.h); number, keys and all that the
+ * caller knows are the old one's. */
 static enum gb_err
 open_journal(struct gb_folder *f, enum gb_folder_mode mode,
              struct gb_fail *fail)
 {
     char name[GB_FILE_PATH_MAX];
+    if (f->journal && gb_db_moved(gb_journal_db(f->journal)))
+        return gb_fail_set(fail, GB_E_BUSY,
+                           "%s: the journal was replaced meanwhile: try again",
+                           f->path);
     if (f->journal)
         return gb_journal_reload(f->journal, fail);
     enum gb_err e = gb_folder_name(name, f->path, GB_FOLDER_DB, fail);
@@ -164,6 +170,8 @@ enum gb_err
 gb_folder_lock_sync(struct gb_folder *f, struct gb_fail *fail)
 {
     char name[GB_FILE_PATH_MAX];
+    if (f->sync.fd >= 0)
+        return GB_OK;
     enum gb_err e = gb_folder_name(name, f->path, GB_FOLDER_LOCK_SYNC, fail);
     return e ? e
              : gb_lock_take(&f->sync, name, f->holder, GB_LOCK_WAIT_MS, fail);

@@ -52,11 +52,13 @@ enum gb_err gb_folder_open(struct gb_folder *f, const char *path,
 void gb_folder_close(struct gb_folder *f); /* may be repeated */
 
 /* Between the steps of a sync: leave the journal to others, and come back.
- * In GB_FOLDER_READ nothing may be written that the engine numbers. */
+ * In GB_FOLDER_READ nothing may be written that the engine numbers.  GB_E_BUSY
+ * also when another journal has taken its place. */
 enum gb_err gb_folder_reopen(struct gb_folder *f, enum gb_folder_mode mode,
                              struct gb_fail *fail);
 
-/* One sync, import or export at a time; until gb_folder_close(). */
+/* One sync, import or export at a time; until gb_folder_close().  It may be
+ * held already. */
 enum gb_err gb_folder_lock_sync(struct gb_folder *f, struct gb_fail *fail);
 
 enum gb_err gb_folder_keys(const struct gb_folder *f,

@@ -197,7 +197,7 @@ gb_sync_run(struct gb_folder *f, const char *url, struct gb_sync_report *out,
 {
     struct syncing s = {.f = f, .report = out};
     struct gb_fail late = {0};
-    bool more = true;
+    bool more = true, held = f->sync.fd >= 0;
     *out = (struct gb_sync_report){0};
     enum gb_err e = set_url(&s, url, fail);
     if (!e)
@@ -207,7 +207,8 @@ gb_sync_run(struct gb_folder *f, const char *url, struct gb_sync_report *out,
     while (!e && more && out->rounds < GB_SYNC_ROUNDS_MAX)
         e = round_trip(&s, &more, fail);
     gb_folder_keys_wipe(&s.keys);
-    gb_lock_release(&f->sync);
+    if (!held)
+        gb_lock_release(&f->sync);
     enum gb_err open = gb_folder_reopen(f, GB_FOLDER_READ, e ? &late : fail);
     return e ? e : open;
 }

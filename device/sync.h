@@ -31,7 +31,8 @@ struct gb_sync_report {
 };
 
 /*
- * The folder is open in any mode; it is left open to read.  `url` is where
+ * The folder is open in any mode; it is left open to read, and its lock for
+ * syncs as it was.  `url` is where
  * the hub's address begins.  GB_E_NETWORK, GB_E_REFUSED: the text is the
  * hub's; others as gb_journal_delta_apply().  What an earlier round achieved
  * stays.

@@ -247,6 +247,14 @@ gb_db_close(sqlite3 *db)
     gb_assert(rc == SQLITE_OK);
 }
 
+bool
+gb_db_moved(sqlite3 *db)
+{
+    int moved = 0; /* stays so where the VFS cannot tell */
+    sqlite3_file_control(db, "main", SQLITE_FCNTL_HAS_MOVED, &moved);
+    return moved;
+}
+
 enum gb_err
 gb_db_exec(sqlite3 *db, const char *sql, struct gb_fail *fail)
 {

@@ -24,6 +24,9 @@ enum gb_err gb_db_open(const char *path, bool create, enum gb_db_sync sync,
 enum gb_err gb_db_open_readonly(const char *path, sqlite3 **out,
                                 struct gb_fail *fail);
 void gb_db_close(sqlite3 *db); /* NULL is harmless */
+/* Whether another file, or none, is at the path now: what is written here is
+ * lost to who opens it next. */
+bool gb_db_moved(sqlite3 *db);
 
 /* Run statements that return nothing. */
 enum gb_err gb_db_exec(sqlite3 *db, const char *sql, struct gb_fail *fail);

@@ -40,12 +40,14 @@ struct gb_delta_head {
 struct gb_delta_ask {
     int device;
     uint64_t from;    /* merged by the device; 0: everything */
-    uint64_t highest; /* prove growth from this size; 0: from nothing */
+    uint64_t highest; /* prove growth from this size, and from all of heads;
+                         0: from nothing */
     uint32_t schema;  /* newest version that the device has */
     int64_t clock_ms;
     bool unsure; /* what else it was given is not known: keep only these */
     /* Sizes behind `from` that it may have got to meanwhile, by deltas that
-     * were made and that it has not named since: rising. */
+     * were made and that it has not named since.  When unsure, those that are
+     * known. */
     uint64_t heads[GB_DELTA_HEADS_MAX];
     int nheads;
     struct gb_span known; /* strings, known.h; none but for who asks for it */
@@ -67,13 +69,20 @@ enum gb_err gb_delta_make(struct gb_state *st, const struct gb_delta_ask *ask,
 
 /* ------------------------------------------------ reading, at a device -- */
 
+/* That the log up to the to-head begins with what it was at `from`. */
+struct gb_delta_growth {
+    uint64_t from;
+    struct gb_merkle_proof proof;
+};
+#define GB_DELTA_GROWTH_MAX (GB_DELTA_HEADS_MAX + 1)
+
 /* What the first part says once. */
 struct gb_delta_once {
     struct gb_span site; /* tagged fields, as GB_SITE and GB_DEVICE */
     struct gb_span device;
-    struct gb_span schema;        /* text; empty: the device has it */
-    struct gb_merkle_proof proof; /* from proof_from to the to-head */
-    uint64_t proof_from;
+    struct gb_span schema;          /* text; empty: the device has it */
+    struct gb_delta_growth *growth; /* `from` rises; */
+    int ngrowth;                    /* at most GB_DELTA_GROWTH_MAX */
     struct gb_lineage lineage;
 };
 

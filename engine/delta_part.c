@@ -13,6 +13,8 @@
 
 /* What the first part holds beside schema and lineage, more or less. */
 #define ONCE_BYTES 8192
+/* A consistency proof from a ledger of any likely size. */
+#define PROOF_BYTES 2048
 
 /* ------------------------------------------------------------- one part -- */
 
@@ -91,17 +93,40 @@ write_device(const struct gb_device *d, struct gb_buf *out)
         gb_tlv_put(out, GB_DEVICE_SIGN_KEY, GB_SPAN(d->sign_key, 32));
 }
 
+/* Where the device may stand, rising, each once. */
+static int
+list_sizes(const struct gb_delta_ask *ask, uint64_t out[GB_DELTA_GROWTH_MAX])
+{
+    int n = 0;
+    for (int i = -1; i < ask->nheads; i++) {
+        uint64_t size = i < 0 ? ask->highest : ask->heads[i];
+        int at = n;
+        while (at && out[at - 1] > size)
+            at--;
+        if (at && out[at - 1] == size)
+            continue;
+        memmove(out + at + 1, out + at, (size_t)(n - at) * sizeof *out);
+        out[at] = size;
+        n++;
+    }
+    return n;
+}
+
 static enum gb_err
-write_proof(struct gb_delta_out *o, struct gb_buf *out, struct gb_fail *fail)
+write_proofs(struct gb_delta_out *o, struct gb_buf *out, struct gb_fail *fail)
 {
     struct gb_merkle_proof proof;
-    enum gb_err e =
-        gb_state_prove(o->st, o->ask->highest, o->head.to.size, &proof, fail);
-    if (e)
-        return e;
-    gb_buf_varint(out, o->ask->highest);
-    gb_merkle_proof_write(out, &proof);
-    return GB_OK;
+    uint64_t sizes[GB_DELTA_GROWTH_MAX];
+    int n = list_sizes(o->ask, sizes);
+    enum gb_err e = GB_OK;
+    for (int i = 0; i < n && !e; i++) {
+        e = gb_state_prove(o->st, sizes[i], o->head.to.size, &proof, fail);
+        if (e)
+            break;
+        gb_buf_varint(out, sizes[i]);
+        gb_merkle_proof_write(out, &proof);
+    }
+    return e;
 }
 
 static enum gb_err
@@ -120,7 +145,7 @@ once_before(struct gb_delta_out *o, struct gb_section_writer *w,
     return e ? e : section(w, GB_DELTA_DEVICE, b, none, fail);
 }
 
-/* Schema, proof and lineage are said once; the streams go on. */
+/* Schema, proofs and lineage are said once; the streams go on. */
 static enum gb_err
 behind_records(struct gb_delta_out *o, struct gb_section_writer *w,
                struct gb_buf *b, struct gb_fail *fail)
@@ -137,7 +162,7 @@ behind_records(struct gb_delta_out *o, struct gb_section_writer *w,
         e = section(w, GB_DELTA_RECEIPTS, &o->joined[GB_DELTA_J_RECEIPTS], none,
                     fail);
     if (!e && first)
-        e = write_proof(o, b, fail);
+        e = write_proofs(o, b, fail);
     if (!e)
         e = section(w, GB_DELTA_PROOF, b, none, fail);
     for (int i = 0; first && i < l->n; i++) {
@@ -336,7 +361,8 @@ gb_delta_out_open(struct gb_delta_out *o, struct gb_fail *fail)
         gb_buf_init(&o->joined[k], GB_DELTA_PART_BYTES);
     gb_arena_init(&o->arena, GB_ARENA_MAX);
     o->table = -1;
-    o->bytes = ONCE_BYTES + 24u * (unsigned)gb_state_lineage(o->st)->n +
+    o->bytes = ONCE_BYTES + PROOF_BYTES * (unsigned)o->ask->nheads +
+               24u * (unsigned)gb_state_lineage(o->st)->n +
                (s->version > o->ask->schema ? s->text.len : 0);
     o->rows = calloc(GB_DELTA_RECORDS_MAX, sizeof *o->rows);
     return o->rows ? GB_OK : gb_fail_memory(fail);

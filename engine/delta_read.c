@@ -79,13 +79,25 @@ open(const struct gb_sections *s, unsigned type, struct gb_arena *arena,
                  : GB_OK;
 }
 
+/* One or more, from ever larger sizes. */
 static bool
-read_proof(struct gb_span bytes, struct gb_delta_once *out)
+read_growth(struct gb_span bytes, struct gb_arena *arena,
+            struct gb_delta_once *out)
 {
     struct gb_reader in = gb_reader_of(bytes);
-    out->proof_from = gb_read_varint(&in);
-    gb_merkle_proof_read(&out->proof, &in);
-    return gb_read_done(&in);
+    /* each is a size and a count at least */
+    size_t room = bytes.len / 2 < GB_DELTA_GROWTH_MAX ? bytes.len / 2
+                                                      : GB_DELTA_GROWTH_MAX;
+    out->growth = gb_arena_array(arena, room, sizeof *out->growth);
+    if (!out->growth)
+        return false;
+    while (gb_read_left(&in) && (size_t)out->ngrowth < room) {
+        struct gb_delta_growth *g = &out->growth[out->ngrowth++];
+        g->from = gb_read_varint(&in);
+        gb_merkle_proof_read(&g->proof, &in);
+        in.bad |= out->ngrowth > 1 && g->from <= g[-1].from;
+    }
+    return out->ngrowth && gb_read_done(&in);
 }
 
 static bool
@@ -111,7 +123,7 @@ gb_delta_once_read(struct gb_span part, struct gb_arena *arena,
                    struct gb_delta_once *out, struct gb_fail *fail)
 {
     struct gb_sections s;
-    struct gb_span proof, lineage;
+    struct gb_span proofs, lineage;
     *out = (struct gb_delta_once){0};
     enum gb_err e = read_sections(part, &s, fail);
     if (!e)
@@ -121,10 +133,11 @@ gb_delta_once_read(struct gb_span part, struct gb_arena *arena,
     if (!e)
         e = open(&s, GB_DELTA_SCHEMA, arena, &out->schema, fail);
     if (!e)
-        e = open(&s, GB_DELTA_PROOF, arena, &proof, fail);
+        e = open(&s, GB_DELTA_PROOF, arena, &proofs, fail);
     if (!e)
         e = open(&s, GB_DELTA_LINEAGE, arena, &lineage, fail);
-    if (!e && (!read_proof(proof, out) || !read_lineage(lineage, arena, out)))
+    if (!e && (!read_growth(proofs, arena, out) ||
+               !read_lineage(lineage, arena, out)))
         e = gb_fail_set(fail, GB_E_FORMAT,
                         "the first part of a delta is damaged");
     return e;

@@ -25,6 +25,16 @@ check_heads(struct gb_journal *j, const struct gb_delta_in *d,
         old ? "nothing to do" : "sync, or export, so that the hub knows");
 }
 
+/* The proof from a size, or NULL. */
+static const struct gb_merkle_proof *
+find_proof(const struct gb_delta_in *d, uint64_t from)
+{
+    for (int i = 0; i < d->once.ngrowth; i++)
+        if (d->once.growth[i].from == from)
+            return &d->once.growth[i].proof;
+    return NULL;
+}
+
 /* The log that this delta speaks of begins with the one seen before. */
 static enum gb_err
 check_history(struct gb_journal *j, const struct gb_delta_in *d,
@@ -37,13 +47,16 @@ check_history(struct gb_journal *j, const struct gb_delta_in *d,
         return e;
     memcpy(old.bytes, seen.root, 32);
     memcpy(new.bytes, d->head.to.root, 32);
-    if (seen.size && d->once.proof_from != seen.size)
+    const struct gb_merkle_proof none = {0}; /* what nothing needs */
+    const struct gb_merkle_proof *proof =
+        seen.size ? find_proof(d, seen.size) : &none;
+    if (!proof)
         return gb_fail_set(fail, GB_E_STATE,
                            "this delta answers an older request: sync, or "
                            "export, and take the answer to that");
     if (d->head.to.epoch == seen.epoch || !seen.size)
         if (gb_merkle_verify_growth(seen.size, d->head.to.size, &old, &new,
-                                    &d->once.proof))
+                                    proof))
             return GB_OK;
     return gb_fail_set(fail, GB_E_HISTORY,
                        "the hub's log does not contain what this handheld saw "

@@ -9,6 +9,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hub/takeover.h"
+
 #define PIECE 65536
 #define SMALL (1u << 20) /* other files of a repository are far below */
 
@@ -351,6 +353,15 @@ copy_small(struct backup *b, const char *name, struct gb_fail *fail)
     return e;
 }
 
+/* Only there once a number's work was taken over. */
+static enum gb_err
+copy_takeovers(struct backup *b, struct gb_fail *fail)
+{
+    char path[GB_FILE_PATH_MAX];
+    gb_office_path(b->o, GB_TAKEOVER_FILE, path);
+    return access(path, F_OK) ? GB_OK : copy_small(b, GB_TAKEOVER_FILE, fail);
+}
+
 /* ------------------------------------------------------------------ whole --
  */
 
@@ -388,6 +399,8 @@ make(struct backup *b, struct gb_fail *fail)
         e = check_ledger(b, &tip, fail);
     if (!e)
         e = copy_personal(b, fail);
+    if (!e)
+        e = copy_takeovers(b, fail);
     for (size_t i = 0; i < sizeof small / sizeof *small && !e; i++)
         e = copy_small(b, small[i], fail);
     return e;

@@ -7,25 +7,31 @@
 #include "hub/cmd.h"
 #include "hub/contact.h"
 #include "hub/look.h"
+#include "hub/takeover.h"
 
 struct row {
     struct gb_device d;
     struct gb_contact contact;
-    int64_t last_ms; /* when its last set was received; 0: none yet */
-    int64_t waiting; /* operations in quarantine */
+    struct gb_takeover takes; /* of: 0 when it has nothing to deliver */
+    int64_t last_ms;          /* when its last set was received; 0: none yet */
+    int64_t waiting;          /* operations in quarantine */
 };
 
 typedef void take_row(void *context, const struct row *r);
 
 /* What is known of one device. */
 static enum gb_err
-read_row(struct gb_state *st, int number, struct row *r, struct gb_fail *fail)
+read_row(const struct gb_look *look, int number, struct row *r,
+         struct gb_fail *fail)
 {
+    struct gb_state *st = look->state;
     sqlite3_stmt *s = NULL;
     bool found, row = false;
     enum gb_err e = gb_state_device(st, number, &r->d, &found, fail);
     if (!e)
         e = gb_contact_get(st, number, &r->contact, fail);
+    if (!e)
+        e = gb_takeover_of(look->path, st, number, &r->takes, fail);
     if (!e)
         e = gb_db_preparef(
             gb_state_db(st), &s, fail,
@@ -43,18 +49,18 @@ read_row(struct gb_state *st, int number, struct row *r, struct gb_fail *fail)
 }
 
 static enum gb_err
-each_device(struct gb_state *st, take_row *take, void *context,
+each_device(const struct gb_look *look, take_row *take, void *context,
             struct gb_fail *fail)
 {
     sqlite3_stmt *s = NULL;
     bool row;
-    enum gb_err e = gb_db_prepare(gb_state_db(st),
+    enum gb_err e = gb_db_prepare(gb_state_db(look->state),
                                   "SELECT number FROM _device WHERE number > "
                                   "0 ORDER BY number",
                                   &s, fail);
     while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
         struct row r = {0};
-        e = read_row(st, sqlite3_column_int(s, 0), &r, fail);
+        e = read_row(look, sqlite3_column_int(s, 0), &r, fail);
         if (!e)
             take(context, &r);
     }
@@ -66,6 +72,7 @@ each_device(struct gb_state *st, take_row *take, void *context,
 
 struct text {
     struct gb_grid grid;
+    struct gb_buf notes; /* below the grid */
     uint64_t size;
 };
 
@@ -108,17 +115,29 @@ print_row(void *context, const struct row *r)
     else
         gb_grid_text(g, "-");
     gb_grid_printf(g, "%lld", (long long)r->waiting);
+    if (r->takes.of)
+        gb_buf_printf(&t->notes,
+                      "device %d is taking over the work of number %d and has "
+                      "not delivered it\n",
+                      r->d.number, r->takes.of);
 }
 
 static enum gb_err
-print_devices(struct gb_state *st, struct gb_buf *out, struct gb_fail *fail)
+print_devices(const struct gb_look *look, struct gb_buf *out,
+              struct gb_fail *fail)
 {
-    struct text t = {.size = gb_state_size(st)};
+    struct text t = {.size = gb_state_size(look->state)};
     gb_grid_init(&t.grid, columns, sizeof columns / sizeof *columns);
-    enum gb_err e = each_device(st, print_row, &t, fail);
+    gb_buf_init(&t.notes, (size_t)1 << 20);
+    enum gb_err e = each_device(look, print_row, &t, fail);
     if (!e)
         e = gb_grid_print(&t.grid, out, fail);
+    if (!e)
+        e = gb_buf_check(&t.notes, "the output", fail);
+    if (!e)
+        gb_buf_span(out, gb_buf_view(&t.notes));
     gb_grid_release(&t.grid);
+    gb_buf_release(&t.notes);
     return e;
 }
 
@@ -166,31 +185,64 @@ write_row(void *context, const struct row *r)
     gb_json_pair_int(w, "merged", (int64_t)r->contact.merged);
     gb_json_pair_int(w, "schema", r->contact.schema);
     gb_json_pair_int(w, "quarantined_operations", r->waiting);
+    if (r->takes.of)
+        gb_json_pair_int(w, "takes_over", r->takes.of);
     gb_json_end_object(w);
 }
 
 static enum gb_err
-write_devices(struct gb_state *st, struct gb_buf *out, struct gb_fail *fail)
+write_devices(const struct gb_look *look, struct gb_buf *out,
+              struct gb_fail *fail)
 {
     struct gb_json_writer w = gb_json_writer(out, true);
     gb_json_begin_array(&w);
-    enum gb_err e = each_device(st, write_row, &w, fail);
+    enum gb_err e = each_device(look, write_row, &w, fail);
     gb_json_end_array(&w);
     gb_buf_text(out, "\n");
     return e;
 }
 
+/* ------------------------------------------------------------------ lost -- */
+
+/* One is lost: others need not wait for what it took over. */
+static int
+give_up(const struct gb_args *args)
+{
+    struct gb_fail fail = {0};
+    struct gb_office *o = NULL;
+    struct gb_takeover t;
+    int64_t number = 0;
+    enum gb_err e = gb_args_int(args, "lost", 1, GB_DEVICE_MAX, &number, &fail);
+    if (!e)
+        e = gb_cmd_open(args, "gengbu-hub devices", &o, &fail);
+    if (!e)
+        e = gb_office_lock(o, &fail);
+    if (!e) {
+        e = gb_takeover_end(o->path, o->state, (int)number, &t, &fail);
+        gb_office_unlock(o);
+    }
+    gb_office_close(o);
+    if (e)
+        return gb_cmd_fail(args, &fail);
+    printf("device %d no longer takes over the work of number %d: another "
+           "copy may\n",
+           t.number, t.of);
+    return 0;
+}
+
 int
 gb_cmd_devices(const struct gb_args *args)
 {
+    if (gb_args_value(args, "lost"))
+        return give_up(args);
     struct gb_fail fail = {0};
     struct gb_look look = {0};
     struct gb_buf out;
     gb_buf_init(&out, (size_t)64 << 20);
     enum gb_err e = gb_look_open(gb_args_word(args, 0), &look, &fail);
     if (!e)
-        e = gb_args_flag(args, "json") ? write_devices(look.state, &out, &fail)
-                                       : print_devices(look.state, &out, &fail);
+        e = gb_args_flag(args, "json") ? write_devices(&look, &out, &fail)
+                                       : print_devices(&look, &out, &fail);
     gb_look_close(&look);
     if (!e)
         return gb_cmd_print(args, &out);

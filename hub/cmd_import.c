@@ -226,23 +226,6 @@ write_bundle(struct gb_office *o, struct gb_answer *a, const char *path,
     return e;
 }
 
-/* Where the device stands, as far as the hub knows. */
-static enum gb_err
-make_ask(struct gb_office *o, int device, struct gb_delta_ask *ask,
-         struct gb_fail *fail)
-{
-    struct gb_contact c;
-    enum gb_err e = gb_contact_get(o->state, device, &c, fail);
-    if (!e)
-        e = gb_office_now(o, &ask->clock_ms, fail);
-    uint64_t size = gb_state_size(o->state);
-    ask->device = device;
-    ask->from = c.merged <= size ? c.merged : 0;
-    ask->highest = c.highest <= size ? c.highest : 0;
-    ask->schema = c.schema;
-    return e;
-}
-
 static enum gb_err
 export_to(struct gb_office *o, int device, const char *folder,
           struct gb_fail *fail)
@@ -256,7 +239,9 @@ export_to(struct gb_office *o, int device, const char *folder,
     gb_hex_encode(site, o->site, 4);
     snprintf(path, sizeof path, "%.3000s/hub-%s-to-%d" EXTENSION, folder, site,
              device);
-    enum gb_err e = make_ask(o, device, &a.ask, fail);
+    enum gb_err e = gb_contact_ask(o->state, device, &a.ask, fail);
+    if (!e)
+        e = gb_office_now(o, &a.ask.clock_ms, fail);
     if (!e)
         e = write_bundle(o, &a, path, fail);
     if (e)

@@ -1,28 +1,6 @@
 /* contact.c - see contact.h */
 #include "hub/contact.h"
 
-#include "hub/known.h"
-
-/* promised: how many sets the new number has sealed, once it said so; until
- * then it has not captured anything again. */
-static const char takeovers[] =
-    "CREATE TABLE IF NOT EXISTS _takeover(new INTEGER PRIMARY KEY, old "
-    "INTEGER, promised INTEGER)";
-
-/* A device that took over a number's work is done asking. */
-static enum gb_err
-note_promise(sqlite3 *db, const struct gb_request *r, struct gb_fail *fail)
-{
-    if (r->continues)
-        return GB_OK;
-    enum gb_err e = gb_db_exec(db, takeovers, fail);
-    return e ? e
-             : gb_db_execf(db, fail,
-                           "UPDATE _takeover SET promised = %lld WHERE new = "
-                           "%d AND promised IS NULL",
-                           (long long)r->seq, r->device);
-}
-
 enum gb_err
 gb_contact_note(struct gb_state *st, const struct gb_request *r, int64_t now_ms,
                 struct gb_fail *fail)
@@ -32,56 +10,21 @@ gb_contact_note(struct gb_state *st, const struct gb_request *r, int64_t now_ms,
         gb_db_exec(db,
                    "CREATE TABLE IF NOT EXISTS _contact(device INTEGER "
                    "PRIMARY KEY, merged INTEGER, highest INTEGER, schema "
-                   "INTEGER, seen_ms INTEGER)",
+                   "INTEGER, made_ms INTEGER, seen_ms INTEGER)",
                    fail);
     if (e)
         return e;
-    e = gb_db_execf(db, fail,
-                    "REPLACE INTO _contact VALUES(%d, %lld, %lld, %lld, "
-                    "%lld)",
-                    r->device, (long long)r->merged.size,
-                    (long long)r->highest.size, (long long)r->schema,
-                    (long long)now_ms);
-    return e ? e : note_promise(db, r, fail);
-}
-
-/* The numbers of one family whose work is being taken over: has all of it been
- * delivered? */
-static enum gb_err
-check_others(struct gb_state *st, const struct gb_request *r,
-             struct gb_fail *fail)
-{
-    sqlite3_stmt *s;
-    bool row;
-    int first = gb_hub_first_number(st, r->continues);
-    enum gb_err e = gb_db_preparef(
-        gb_state_db(st), &s, fail,
-        "SELECT t.new, t.old FROM _takeover t JOIN _device d ON d.number = "
-        "t.new WHERE t.new <> %d AND (t.promised IS NULL OR d.seq < "
-        "t.promised)",
-        r->device);
-    while (!e && !(e = gb_db_step(s, &row, fail)) && row)
-        if (gb_hub_first_number(st, sqlite3_column_int(s, 1)) == first)
-            e = gb_fail_set(fail, GB_E_BUSY,
-                            "device %d is taking over the work of number %d "
-                            "and has not delivered it: sync that one first",
-                            sqlite3_column_int(s, 0), sqlite3_column_int(s, 1));
-    sqlite3_finalize(s);
-    return e;
-}
-
-enum gb_err
-gb_contact_take_over(struct gb_state *st, const struct gb_request *r,
-                     struct gb_fail *fail)
-{
-    sqlite3 *db = gb_state_db(st);
-    enum gb_err e = gb_db_exec(db, takeovers, fail);
-    if (!e)
-        e = check_others(st, r, fail);
-    return e ? e
-             : gb_db_execf(db, fail,
-                           "REPLACE INTO _takeover VALUES(%d, %d, NULL)",
-                           r->device, r->continues);
+    return gb_db_execf(
+        db, fail,
+        "INSERT INTO _contact VALUES(%d, %lld, %lld, %lld, %lld, %lld) ON "
+        "CONFLICT DO UPDATE SET merged = excluded.merged, highest = "
+        "excluded.highest, schema = excluded.schema, made_ms = "
+        "excluded.made_ms WHERE excluded.merged >= merged OR excluded.made_ms "
+        "> made_ms;"
+        "UPDATE _contact SET seen_ms = %lld WHERE device = %d",
+        r->device, (long long)r->merged.size, (long long)r->highest.size,
+        (long long)r->schema, (long long)r->clock_ms, (long long)now_ms,
+        (long long)now_ms, r->device);
 }
 
 enum gb_err
@@ -99,8 +42,8 @@ gb_contact_get(struct gb_state *st, int device, struct gb_contact *out,
     if (e || !there)
         return e;
     e = gb_db_preparef(gb_state_db(st), &s, fail,
-                       "SELECT merged, highest, schema, seen_ms FROM _contact "
-                       "WHERE device = %d",
+                       "SELECT merged, highest, schema, made_ms, seen_ms FROM "
+                       "_contact WHERE device = %d",
                        device);
     if (!e)
         e = gb_db_step(s, &row, fail);
@@ -108,8 +51,35 @@ gb_contact_get(struct gb_state *st, int device, struct gb_contact *out,
         out->merged = (uint64_t)sqlite3_column_int64(s, 0);
         out->highest = (uint64_t)sqlite3_column_int64(s, 1);
         out->schema = (uint32_t)sqlite3_column_int64(s, 2);
-        out->seen_ms = sqlite3_column_int64(s, 3);
+        out->made_ms = sqlite3_column_int64(s, 3);
+        out->seen_ms = sqlite3_column_int64(s, 4);
     }
     sqlite3_finalize(s);
     return e;
+}
+
+enum gb_err
+gb_contact_ask(struct gb_state *st, int device, struct gb_delta_ask *out,
+               struct gb_fail *fail)
+{
+    struct gb_contact c;
+    struct gb_device d;
+    bool found;
+    uint64_t size = gb_state_size(st);
+    *out = (struct gb_delta_ask){.device = device};
+    enum gb_err e = gb_contact_get(st, device, &c, fail);
+    if (!e)
+        e = gb_state_device(st, device, &d, &found, fail);
+    if (e || !found || !d.enrolled) /* refused with the answer */
+        return e;
+    if (!c.seen_ms || c.merged > size || c.highest > size)
+        return gb_fail_set(fail, GB_E_STATE,
+                           "where device %d stands is not known since hub.db "
+                           "was made: sync it, or `gengbu export` there and "
+                           "import it here first",
+                           device);
+    out->from = c.merged;
+    out->highest = c.highest;
+    out->schema = c.schema;
+    return GB_OK;
 }

@@ -3,36 +3,37 @@
  * work of another: tables _contact and _takeover in hub.db.
  *
  * An export starts a device's delta where its last request said that it
- * stands.  This is no part of the ledger: a rebuild forgets it, and the next
- * export then brings everything.
+ * stands, and fits every head that it was brought to since (handed.h).  This
+ * is no part of the ledger: a rebuild forgets it, and nothing is exported
+ * before the device has named a head again.
+ *
+ * A stick may come late.  So a request that names a lower head than is known
+ * counts only if the device made it later, by its own clock: it goes back then,
+ * having been restored from a backup.
  */
 #ifndef GB_CONTACT_H
 #define GB_CONTACT_H
 
+#include "engine/delta.h"
 #include "engine/request.h"
 #include "engine/state.h"
 
 struct gb_contact {
     uint64_t merged, highest; /* ledger sizes */
     uint32_t schema;          /* newest version that it has */
+    int64_t made_ms;          /* by the device's clock */
     int64_t seen_ms;          /* 0: no request since hub.db was made */
 };
 
 /* Remember a request that was checked, in a transaction of its own. */
 enum gb_err gb_contact_note(struct gb_state *st, const struct gb_request *r,
                             int64_t now_ms, struct gb_fail *fail);
+/* The question that an export answers: all but the clock.  GB_E_STATE: where
+ * the device stands is not known, and its next request would tell. */
+enum gb_err gb_contact_ask(struct gb_state *st, int device,
+                           struct gb_delta_ask *out, struct gb_fail *fail);
 /* Zeros when there is none. */
 enum gb_err gb_contact_get(struct gb_state *st, int device,
                            struct gb_contact *out, struct gb_fail *fail);
-
-/*
- * A copy of a journal asks to go on under its new number (request.h).  One at
- * a time: as long as another one that took over the same work has not delivered
- * what it captured again, this one would do so twice.  GB_E_BUSY names it.
- * With the office's lock.
- */
-enum gb_err gb_contact_take_over(struct gb_state *st,
-                                 const struct gb_request *r,
-                                 struct gb_fail *fail);
 
 #endif

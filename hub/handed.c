@@ -40,7 +40,8 @@ read_row(struct gb_state *st, int device, uint64_t *sure, uint64_t *top,
     return e;
 }
 
-/* The heads behind the from-head; more than fit make the hub unsure. */
+/* The heads behind the from-head, the newest first, and what the device named
+ * itself, should it name less now; more than fit make the hub unsure. */
 static enum gb_err
 read_heads(struct gb_state *st, struct gb_delta_ask *ask, struct gb_fail *fail)
 {
@@ -48,12 +49,15 @@ read_heads(struct gb_state *st, struct gb_delta_ask *ask, struct gb_fail *fail)
     bool row;
     enum gb_err e = gb_db_preparef(
         gb_state_db(st), &s, fail,
-        "SELECT head FROM _handed WHERE device = %d AND head > "
-        "%lld AND head < %lld ORDER BY head",
-        ask->device, (long long)ask->from, (long long)gb_state_size(st));
+        "SELECT head FROM (SELECT device, head FROM _handed UNION SELECT "
+        "device, top FROM _handing) WHERE device = %d AND head > %lld AND head "
+        "< %lld ORDER BY head DESC LIMIT %d",
+        ask->device, (long long)ask->from, (long long)gb_state_size(st),
+        GB_DELTA_HEADS_MAX + 1);
     while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
-        ask->unsure |= ask->nheads == GB_DELTA_HEADS_MAX;
-        if (!ask->unsure)
+        if (ask->nheads == GB_DELTA_HEADS_MAX)
+            ask->unsure = true;
+        else
             ask->heads[ask->nheads++] = (uint64_t)sqlite3_column_int64(s, 0);
     }
     sqlite3_finalize(s);
@@ -72,7 +76,7 @@ gb_handed_ask(struct gb_state *st, struct gb_delta_ask *ask,
     enum gb_err e =
         read_row(st, ask->device, &sure, &top, &out->serial, &found, fail);
     ask->unsure = !found || ask->from < sure || ask->from < top;
-    return e || ask->unsure ? e : read_heads(st, ask, fail);
+    return e || !found ? e : read_heads(st, ask, fail);
 }
 
 static enum gb_err

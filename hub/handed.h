@@ -5,7 +5,8 @@
  * A delta can be applied at its from-head and at any head behind it that an
  * earlier delta brought the device to without the hub hearing of it (a lost
  * reply, a stick).  Those heads are kept here, a row each, until the device
- * names one as merged; engine/scope.h works out what it had there.
+ * names one as merged; engine/scope.h works out what it had there, and the
+ * delta proves to each of them that the log has grown from it.
  *
  * They are noted, durably, before a delta leaves the hub: a crash in between
  * costs one more head to look at.  Two deltas made at once for one device would

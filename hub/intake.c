@@ -7,6 +7,7 @@
 #include "engine/tlv.h"
 #include "hub/contact.h"
 #include "hub/office_private.h"
+#include "hub/takeover.h"
 #include "hub/waiting.h"
 
 /* ------------------------------------------------------- first contact -- */
@@ -80,13 +81,12 @@ gb_intake_enrol(struct gb_office *o, const struct gb_request *r,
                         r->device);
     if (!e)
         e = check_ticket(&d, r, fail);
-    if (!e && r->continues)
-        e = gb_contact_take_over(o->state, r, fail);
-    if (!e && !d.enrolled) {
+    if (!e && !d.enrolled)
         e = check_keys(r, fail);
-        if (!e)
-            e = put_keys(o, r, fail);
-    }
+    if (!e && r->continues)
+        e = gb_takeover_begin(o->path, o->state, r, fail);
+    if (!e && !d.enrolled)
+        e = put_keys(o, r, fail);
     gb_office_unlock(o);
     return e;
 }
@@ -151,6 +151,8 @@ follow_up(struct gb_office *o, struct gb_delivery *const *list, size_t n,
             taken |= list[i]->sets[k].outcome == GB_TAKEN;
         if (gb_contact_note(o->state, list[i]->request, now_ms, &why))
             gb_office_tell(o, "a contact is not noted", &why);
+        if (gb_takeover_note(o->path, o->state, list[i]->request, &why))
+            gb_office_tell(o, "a takeover is not noted", &why);
     }
     if (taken && gb_waiting_retry(o, &more, &why))
         gb_office_tell(o, "what waits cannot be tried again", &why);

@@ -54,6 +54,11 @@ static const struct gb_option quarantine_options[] = {
 static const struct gb_option digest_options[] = {
     {"device", 0, "N", "of what this handheld has when it is in step"}, {0}};
 
+static const struct gb_option devices_options[] = {
+    {"lost", 0, "N", "give up what this handheld took over of another one"},
+    GB_OPTION_JSON,
+    {0}};
+
 static const struct gb_option json_options[] = {GB_OPTION_JSON, {0}};
 
 static const struct gb_command commands[] = {
@@ -70,8 +75,8 @@ static const struct gb_command commands[] = {
     {"export", "HUB --device N --to DIR", "write what a handheld lacks",
      export_options, 1, 1, gb_cmd_export},
     {"status", "HUB", "the hub as a whole", json_options, 1, 1, gb_cmd_status},
-    {"devices", "HUB", "the handhelds, and where they stand", json_options, 1,
-     1, gb_cmd_devices},
+    {"devices", "HUB", "the handhelds, and where they stand", devices_options,
+     1, 1, gb_cmd_devices},
     {"digest", "HUB", "SHA-256 over all records, or a handheld's scope",
      digest_options, 1, 1, gb_cmd_digest},
     {"conflicts", "HUB", "what was edited at once", json_options, 1, 1,

@@ -223,6 +223,10 @@ gb_office_lock(struct gb_office *o, struct gb_fail *fail)
     if (o->locked++)
         return GB_OK;
     enum gb_err e = gb_office_take_lock(o, fail);
+    if (!e && gb_db_moved(gb_state_db(o->state)))
+        e = gb_fail_set(fail, GB_E_BUSY,
+                        "%s/hub.db was made anew meanwhile: try again",
+                        o->path);
     if (!e)
         e = gb_office_catch_up(o, NULL, NULL, fail);
     if (e)

@@ -124,7 +124,8 @@ enum gb_err gb_office_own(struct gb_office *o, struct gb_op *ops, int nops,
 enum gb_err gb_office_new_id(struct gb_office *o, int64_t *id,
                              struct gb_fail *fail);
 
-/* Take the lock and catch up with the ledger; nests. */
+/* Take the lock and catch up with the ledger; nests.  GB_E_BUSY also when a
+ * rebuild came in between: open the hub again. */
 enum gb_err gb_office_lock(struct gb_office *o, struct gb_fail *fail);
 void gb_office_unlock(struct gb_office *o);
 

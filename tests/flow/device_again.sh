@@ -84,6 +84,16 @@ gengbu-hub enrol "$hub" --name "other" --level 2 --set area=A \
     --out "$T/3.ticket" >"$T/enrol.out"
 refused 1 'device 2 is taking over the work of number 1' gengbu init \
     "$T/other" --ticket "$T/3.ticket" --hub "$url"
+gengbu-hub devices "$hub" | tail -n 1 |
+    grep -q '^device 2 is taking over the work of number 1 ' ||
+    fail "$(gengbu-hub devices "$hub")"
+stop_hub # nor does a rebuild forget that, or a backup
+gengbu-hub rebuild "$hub" >"$T/rebuild.out"
+gengbu-hub backup "$hub" "$T/backup" >"$T/backup.out"
+same "$(cat "$T/backup/takeovers")" "$(cat "$hub/takeovers")" "in the backup"
+serve_hub
+refused 1 'device 2 is taking over the work of number 1' gengbu init \
+    "$T/other" --ticket "$T/3.ticket" --hub "$url"
 sync copy
 gengbu init "$T/other" --ticket "$T/3.ticket" --hub "$url" >"$T/init.out"
 grep -q ': 0 operations captured again, 3 the hub had' "$T/init.out" ||
@@ -93,6 +103,61 @@ for place in before shared first second; do
 done
 same "$(sqlite3 "$hub/hub.db" "SELECT severity || ' ' || note FROM incident
     WHERE place = 'second' AND id >> 40 = 2")" "serious 复查" "the copy's record"
+
+# one that went on and is lost holds nobody up for ever
+sync other
+for n in 4 5; do
+    gengbu-hub enrol "$hub" --name "copy $n" --level 2 --set area=A \
+        --out "$T/$n.ticket" >"$T/enrol.out"
+    cp -R "$T/was" "$T/$n"
+done
+gengbu init "$T/4" --ticket "$T/4.ticket" --hub "$url" >"$T/init.out"
+refused 1 'device 4 is taking over' gengbu init "$T/5" \
+    --ticket "$T/5.ticket" --hub "$url"
+refused 1 'device 3 has no work' gengbu-hub devices "$hub" --lost 3
+refused 2 'lost' gengbu-hub devices "$hub" --lost x
+gengbu-hub devices "$hub" --lost 4 >"$T/out"
+grep -q '^device 4 no longer takes over the work of number 1' "$T/out" ||
+    fail "$(cat "$T/out")"
+gengbu init "$T/5" --ticket "$T/5.ticket" --hub "$url" >"$T/init.out"
+
+# A backup of the old journal, put back over the new one: it was kept under
+# its number's name before, and is now kept as well.
+sync 5
+cp "$T/was/journal.db" "$T/5/journal.db"
+note 5 third >"$T/out"
+gengbu-hub enrol "$hub" --name "copy 6" --level 2 --set area=A \
+    --out "$T/6.ticket" >"$T/enrol.out"
+refused 1 'another journal works' gengbu sync "$T/5" --hub "$url"
+cp "$T/5/journal-1.db" "$T/first.db"
+# places JOURNAL: how many records stand there at `third`
+places()
+{
+    sqlite3 "$1" "SELECT count(*) FROM incident WHERE place = 'third'"
+}
+gengbu init "$T/5" --ticket "$T/6.ticket" --hub "$url" >"$T/init.out"
+cmp "$T/5/journal-1.db" "$T/first.db" || fail "the journal kept first is gone"
+same "$(places "$T/5/journal-1-2.db")" 1 "the journal kept second"
+grep -q 'journal-1-2\.db' "$T/init.out" || fail "$(cat "$T/init.out")"
+sync 5
+same "$(count third)" 1 "records of 'third'"
+
+# Whoever waited for the lock while the journal was replaced sees it.
+flock -o "$T/5/lock" -c "
+    cp '$T/5/journal.db' '$T/5/next'
+    gengbu sync '$T/5' --hub '$url' >'$T/out' 2>'$T/err' &
+    sleep 1
+    mv '$T/5/next' '$T/5/journal.db'"
+wait_for()
+{
+    for _ in $(seq 100); do
+        [ ! -s "$1" ] || return 0
+        sleep 0.1
+    done
+    fail "$1: nothing comes"
+}
+wait_for "$T/err"
+grep -q 'was replaced meanwhile.*again' "$T/err" || fail "$(cat "$T/err")"
 
 # the first one goes on as if nothing had been
 note 1 later

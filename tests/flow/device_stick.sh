@@ -60,7 +60,8 @@ gengbu-hub export "$hub" --device 1 --to "$T/stick" >"$T/out"
 gengbu import "$T/1" "$T/stick" >"$T/out"
 same "$(status 1 unsent)" 0 "operations after two exports"
 
-# What the hub wrote before it knew of a sync is no news that was taken in.
+# A sync brought the handheld to a head that it has not named: what the hub
+# exports fits there as well.
 serve_hub
 work 1
 gengbu sync "$T/1" --hub "$url" >"$T/out"
@@ -68,10 +69,47 @@ gengbu sync "$T/2" --hub "$url" >"$T/out"
 work 1
 gengbu sync "$T/1" --hub "$url" >"$T/out"
 stop_hub
-rm "$T/stick"/*
-gengbu-hub export "$hub" --device 2 --to "$T/stick" >"$T/out"
-refused 1 "older request: sync, or export" gengbu import "$T/2" "$T/stick"
+for again in once twice; do # nor has it named what it was exported
+    rm "$T/stick"/*
+    gengbu-hub export "$hub" --device 2 --to "$T/stick" >"$T/out"
+    gengbu import "$T/2" "$T/stick" >"$T/out"
+    grep -q "nothing new" "$T/out" && fail "exported $again: $(cat "$T/out")"
+    digests 2
+    work 1
+    gengbu export "$T/1" "$T/stick" >"$T/out"
+    gengbu-hub import "$hub" "$T/stick" >"$T/out"
+done
+
+# A hub made anew knows nothing of where handhelds stand, and says so.
+work 2
+mkdir "$T/late"
+gengbu export "$T/2" "$T/late" >"$T/out"
 round 2
+gengbu import "$T/2" "$T/stick" >"$T/out"
+rm "$T/stick"/*
+gengbu-hub rebuild "$hub" >"$T/out"
+refused 1 "where device 2 stands.*export.*import it here" \
+    gengbu-hub export "$hub" --device 2 --to "$T/stick"
+same "$(ls -A "$T/stick")" "" "what a refused export leaves"
+work 1
+round 1 2
+for n in 1 2; do
+    gengbu import "$T/$n" "$T/stick" >"$T/out"
+done
+digests 1 2
+# An old stick that comes late does not take that back.
+work 1
+round 1
+named()
+{
+    gengbu-hub devices "$hub" --json | python3 -c '
+import json, sys
+print(json.load(sys.stdin)[1]["merged"])'
+}
+had=$(named)
+gengbu-hub import "$hub" "$T/late" >"$T/out"
+same "$(named)" "$had" "where device 2 stands, after an old stick"
+gengbu-hub export "$hub" --device 2 --to "$T/stick" >"$T/out"
 gengbu import "$T/2" "$T/stick" >"$T/out"
 digests 2
 

@@ -39,6 +39,7 @@ new_hub()
 # serve_hub: start the server; its address in $url, its process in $served
 serve_hub()
 {
+    : >"$T/serve.out" # the address is not the one of before
     gengbu-hub serve "$hub" --listen 127.0.0.1:0 >"$T/serve.out" \
         2>"$T/serve.err" &
     served=$!

@@ -113,27 +113,22 @@ static void
 export_down(struct handheld *h)
 {
     struct world *w = h->w;
-    struct gb_contact c;
     struct gb_fail fail = {0};
-    SIM_MUST(w, gb_contact_get(w->office->state, h->number, &c, &why));
-    uint64_t size = gb_state_size(w->office->state);
-    if (c.merged > size || sim_chance(&w->chance, 20))
-        c.merged = 0;
     struct sim_parcel *p = new_stick(w, true, h->number);
-    struct gb_answer a = {.ask = {.device = h->number,
-                                  .from = c.merged,
-                                  .highest = c.highest <= size ? c.highest : 0,
-                                  .schema = c.schema,
-                                  .clock_ms = w->time_ms},
-                          .intake = gb_intake_direct(w->office),
+    struct gb_answer a = {.intake = gb_intake_direct(w->office),
                           .key = &w->office->keys.hub,
                           .write = gb_bundle_to_buf,
                           .arg = &p->bytes};
-    enum gb_err e = gb_answer_make(w->office->state, &a, &fail);
+    enum gb_err e = gb_contact_ask(w->office->state, h->number, &a.ask, &fail);
+    if (sim_chance(&w->chance, 20))
+        a.ask.from = 0;
+    a.ask.clock_ms = w->time_ms;
+    if (!e)
+        e = gb_answer_make(w->office->state, &a, &fail);
     sim_tell(w, "a stick for device %d: %llu to %llu %s", h->number,
-             (unsigned long long)c.merged, (unsigned long long)a.to,
+             (unsigned long long)a.ask.from, (unsigned long long)a.to,
              e ? fail.text : "");
-    if (e && e != GB_E_KEY)
+    if (e && e != GB_E_KEY && e != GB_E_STATE)
         sim_broken(w, "no stick for device %d: %s", h->number, fail.text);
 }
 

@@ -12,6 +12,7 @@
 #include "engine/tlv.h"
 #include "hub/clock.h"
 #include "hub/ledger.h"
+#include "hub/takeover.h"
 #include "sim.h"
 
 #define MADE_MS ((int64_t)1700000000000) /* when the first world was made */
@@ -315,6 +316,15 @@ make_handheld(struct world *w, int number)
         h->boot[i] = (uint8_t)sim_next(&w->chance);
 }
 
+/* The world before left the file, which is no simulated one. */
+static void
+forget_takeovers(struct world *w)
+{
+    char path[GB_FILE_PATH_MAX];
+    snprintf(path, sizeof path, "%.3000s/" GB_TAKEOVER_FILE, sim_hub_folder());
+    SIM_MUST(w, gb_file_remove(path, &why));
+}
+
 void
 sim_world_make(struct world *w, uint64_t seed, int n)
 {
@@ -333,6 +343,7 @@ sim_world_make(struct world *w, uint64_t seed, int n)
                                                : sim_below(&w->chance, 7));
     w->hub_disk = sim_disk_new(sim_hub_folder());
     sim_disk_copy(w->hub_disk, first.hub);
+    forget_takeovers(w);
     w->store = gb_ledger_store_new(first.store);
     memcpy(w->forgers, first.forgers, sizeof w->forgers);
     w->h = calloc((size_t)w->n, sizeof *w->h);

@@ -398,6 +398,26 @@ a_lock_held_elsewhere_is_busy(void **state)
     gb_db_close(a);
 }
 
+/* Renamed away, replaced, gone; and come back. */
+static void
+a_file_that_moved_is_seen(void **state)
+{
+    char other[80];
+    (void)state;
+    sqlite3 *db = opened(GB_DB_FULL);
+    snprintf(other, sizeof other, "%s/other", folder);
+    assert_false(gb_db_moved(db));
+    assert_int_equal(rename(path, other), 0);
+    assert_true(gb_db_moved(db));
+    int fd = open(path, O_CREAT | O_RDWR, 0600);
+    assert_true(fd >= 0);
+    close(fd);
+    assert_true(gb_db_moved(db));
+    assert_int_equal(rename(other, path), 0);
+    assert_false(gb_db_moved(db));
+    gb_db_close(db);
+}
+
 int
 main(void)
 {
@@ -414,6 +434,7 @@ main(void)
         cmocka_unit_test_teardown(damage_is_named, clean),
         cmocka_unit_test_teardown(reading_only_writes_nothing, clean),
         cmocka_unit_test_teardown(a_lock_held_elsewhere_is_busy, clean),
+        cmocka_unit_test_teardown(a_file_that_moved_is_seen, clean),
     };
     return cmocka_run_group_tests(tests, make_folder, remove_folder);
 }

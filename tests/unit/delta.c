@@ -4,6 +4,8 @@
  */
 #include "delta_fixture.h"
 
+#include "engine/section.h"
+
 static const char schema_text[] =
     "CREATE TABLE staff(id INTEGER PRIMARY KEY, name TEXT, level INTEGER)"
     " STRICT;\n"
@@ -283,6 +285,108 @@ a_stream_must_end_with_a_whole_string(void **state)
     gb_delta_joined_release(&j);
 }
 
+/* A copy of the first part. */
+static enum gb_err
+keep_first(void *context, struct gb_span container, struct gb_fail *fail)
+{
+    (void)fail;
+    if (!((struct gb_buf *)context)->len)
+        gb_buf_add(context, container.ptr, container.len - 64);
+    return GB_OK;
+}
+
+/* The log's growth is proven from wherever the device may stand, once each. */
+static void
+growth_is_proven_from_every_head(void **state)
+{
+    static const uint64_t want[] = {2, 3, 5};
+    struct hub h;
+    struct handheld d;
+    struct gb_buf part;
+    struct gb_arena arena;
+    struct gb_delta_head head;
+    struct gb_delta_once once;
+    (void)state;
+    begin(&h, &d, 1);
+    for (int i = 0; i < 4; i++) {
+        insert(&d, i);
+        push(&d);
+    }
+    struct gb_delta_ask ask = {.device = 1,
+                               .from = 2,
+                               .highest = 3,
+                               .heads = {5, 2, 3},
+                               .nheads = 3,
+                               .clock_ms = 1};
+    gb_buf_init(&part, GB_SET_MAX);
+    gb_arena_init(&arena, GB_ARENA_MAX);
+    GOOD(gb_delta_make(h.st, &ask, &h.key, keep_first, &part, &why));
+    GOOD(gb_delta_head_read(gb_buf_view(&part), &head, &why));
+    GOOD(gb_delta_once_read(gb_buf_view(&part), &arena, &once, &why));
+    assert_int_equal(once.ngrowth, 3);
+    for (int i = 0; i < 3; i++) {
+        struct gb_head then;
+        struct gb_sha256 old, new;
+        assert_int_equal(once.growth[i].from, want[i]);
+        GOOD(gb_state_head_at(h.st, want[i], &then, &why));
+        memcpy(old.bytes, then.root, 32);
+        memcpy(new.bytes, head.to.root, 32);
+        assert_true(gb_merkle_verify_growth(want[i], head.to.size, &old, &new,
+                                            &once.growth[i].proof));
+    }
+    gb_buf_release(&part);
+    gb_arena_release(&arena);
+    end(&h, &d, 1);
+}
+
+/* Section 15 has one form: sizes rise, and there are 1 to 17 of them. */
+static void
+proofs_in_any_other_form_are_damage(void **state)
+{
+    static const struct {
+        const char *bytes; /* sizes below 128 with empty proofs */
+        size_t n;
+        bool good;
+    } rows[] = {
+        {"\0", 2, true},
+        {"\3\0\7", 4, true},
+        {"", 0, false},
+        {"\3\0\3", 4, false},
+        {"\7\0\3", 4, false},
+        {"\3\0\7", 3, false},
+        {"\3\1", 2, false},
+        {"\1\0\2\0\3\0\4\0\5\0\6\0\7\0\10\0\11\0\12\0\13\0\14\0\15\0\16"
+         "\0\17\0\20\0\21",
+         34, true},
+        {"\1\0\2\0\3\0\4\0\5\0\6\0\7\0\10\0\11\0\12\0\13\0\14\0\15\0\16"
+         "\0\17\0\20\0\21\0\22",
+         36, false},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct gb_buf part;
+        struct gb_arena arena;
+        struct gb_delta_once once;
+        gb_buf_init(&part, GB_SET_MAX);
+        gb_arena_init(&arena, GB_ARENA_MAX);
+        for (int k = 0; k < GB_DELTA_HEADER; k++)
+            gb_buf_u8(&part, 0);
+        struct gb_section_writer w = gb_section_writer_of(&part);
+        if (rows[i].n)
+            GOOD(gb_section_write(
+                &w, GB_DELTA_PROOF,
+                GB_SPAN((const uint8_t *)rows[i].bytes, rows[i].n),
+                GB_SPAN(NULL, 0), &why));
+        GOOD(gb_section_finish(&w, &why));
+        enum gb_err e =
+            gb_delta_once_read(gb_buf_view(&part), &arena, &once, &why);
+        if (e != (rows[i].good ? GB_OK : GB_E_FORMAT))
+            fail_msg("row %zu: %d", i, e);
+        gb_buf_release(&part);
+        gb_arena_release(&arena);
+    }
+}
+
 int
 main(void)
 {
@@ -292,6 +396,8 @@ main(void)
         cmocka_unit_test(a_record_larger_than_a_part_is_brought),
         cmocka_unit_test(the_longest_receipt_is_brought),
         cmocka_unit_test(a_stream_must_end_with_a_whole_string),
+        cmocka_unit_test(growth_is_proven_from_every_head),
+        cmocka_unit_test(proofs_in_any_other_form_are_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

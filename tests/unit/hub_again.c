@@ -8,6 +8,7 @@
 #include "engine/id.h"
 #include "engine/journal_again.h"
 #include "hub/known.h"
+#include "hub/takeover.h"
 
 /* A copy of a journal's file, as a backup or a cloned handheld would have. */
 static void
@@ -243,6 +244,16 @@ references_follow_their_records(void **state)
         1);
 }
 
+static void
+rebuild(struct office *w)
+{
+    gb_state_close(w->reader);
+    gb_office_close(w->hub);
+    GOOD(gb_office_rebuild(w->path, NULL, NULL, &why));
+    GOOD(gb_office_open(w->path, "test", &w->hub, &why));
+    open_reader(w);
+}
+
 /* A second copy, of the new number this time, and the hub is rebuilt. */
 static void
 a_copy_of_a_copy(void **state)
@@ -273,14 +284,76 @@ a_copy_of_a_copy(void **state)
     same_digest(&s->w, &s->old);
     uint8_t a[32], b[32];
     GOOD(gb_state_digest(s->w.hub->state, a, &why));
-    gb_state_close(s->w.reader);
-    gb_office_close(s->w.hub);
-    GOOD(gb_office_rebuild(s->w.path, NULL, NULL, &why));
-    GOOD(gb_office_open(s->w.path, "test", &s->w.hub, &why));
-    snprintf(path, sizeof path, "%s/hub.db", s->w.path);
-    GOOD(gb_state_open_reader(path, s->w.hub->site, &s->w.reader, &why));
+    rebuild(&s->w);
     GOOD(gb_state_digest(s->w.hub->state, b, &why));
     assert_memory_equal(a, b, 32);
+}
+
+static struct gb_request
+request_of(const struct handheld *h, int continues)
+{
+    struct gb_request r = {
+        .device = h->number, .first = true, .continues = continues};
+    memcpy(r.secret, h->secret, sizeof r.secret);
+    memcpy(r.sign_key, h->sign.public_key.bytes, 32);
+    memcpy(r.receive_key, h->receive.public_key.bytes, 32);
+    return r;
+}
+
+/* One at a time, also for a hub that was made anew, until it has delivered or
+ * is given up; whoever is not let in takes nothing over. */
+static void
+one_copy_at_a_time(void **state)
+{
+    struct scene *s = *state;
+    struct office *w = &s->w;
+    struct gb_fail fail = {0};
+    struct gb_takeover t;
+    make_handheld(w, &s->next, 2);
+    make_handheld(w, &s->third, 3);
+    struct gb_request a = request_of(&s->next, 1), b = request_of(&s->third, 1);
+    struct gb_request bad = a;
+    memcpy(bad.receive_key, bad.sign_key, 32);
+    assert_int_equal(gb_intake_enrol(w->hub, &bad, &fail), GB_E_KEY);
+    GOOD(gb_takeover_of(w->path, w->hub->state, 2, &t, &why));
+    assert_int_equal(t.of, 0);
+
+    GOOD(gb_intake_enrol(w->hub, &a, &why));
+    assert_int_equal(gb_intake_enrol(w->hub, &b, &fail), GB_E_BUSY);
+    rebuild(w);
+    assert_int_equal(gb_intake_enrol(w->hub, &b, &fail), GB_E_BUSY);
+    assert_non_null(strstr(fail.text, "--lost 2"));
+    GOOD(gb_takeover_of(w->path, w->hub->state, 2, &t, &why));
+    assert_int_equal(t.of, 1);
+    assert_int_equal(t.promised, -1);
+
+    /* it is done asking, and has one set to deliver */
+    a.continues = 0;
+    a.seq = 1;
+    GOOD(gb_takeover_note(w->path, w->hub->state, &a, &why));
+    assert_int_equal(gb_intake_enrol(w->hub, &b, &fail), GB_E_BUSY);
+    GOOD(gb_takeover_end(w->path, w->hub->state, 2, &t, &why));
+    assert_int_equal(t.promised, 1);
+    assert_int_equal(gb_takeover_end(w->path, w->hub->state, 2, &t, &fail),
+                     GB_E_MISSING);
+    GOOD(gb_intake_enrol(w->hub, &b, &why));
+    assert_int_equal(
+        gb_takeover_begin(w->path, w->hub->state,
+                          &(struct gb_request){.device = 2, .continues = 1},
+                          &fail),
+        GB_E_BUSY);
+    b.continues = 0; /* it had nothing to deliver, */
+    GOOD(gb_takeover_note(w->path, w->hub->state, &b, &why));
+    a.continues = 1; /* so the first may try again */
+    GOOD(gb_intake_enrol(w->hub, &a, &why));
+
+    char path[200];
+    snprintf(path, sizeof path, "%s/" GB_TAKEOVER_FILE, w->path);
+    GOOD(gb_file_write(path, gb_span_text("2 1\n"), 0600, &why));
+    assert_int_equal(gb_intake_enrol(w->hub, &b, &fail), GB_OK);
+    b.continues = 1;
+    assert_int_equal(gb_intake_enrol(w->hub, &b, &fail), GB_E_FORMAT);
+    assert_non_null(strstr(fail.text, "remove it"));
 }
 
 int
@@ -292,6 +365,7 @@ main(void)
         TEST(what_comes_late_under_the_old_number_repeats),
         TEST(references_follow_their_records),
         TEST(a_copy_of_a_copy),
+        TEST(one_copy_at_a_time),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

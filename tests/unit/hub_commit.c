@@ -615,6 +615,30 @@ test_never_enrolled(void **state)
     end_forged(&f[1]);
 }
 
+/* Whoever has hub.db open while it is made anew writes nothing more into the
+ * old file, and is told so. */
+static void
+test_rebuilt_meanwhile(void **state)
+{
+    struct scene *s = *state;
+    struct office *w = &s->w;
+    struct gb_fail fail = {0};
+    uint64_t size = gb_state_size(w->hub->state);
+    GOOD(gb_office_lock(w->hub, &why));
+    gb_office_unlock(w->hub);
+    GOOD(gb_office_rebuild(w->path, NULL, NULL, &why));
+    assert_int_equal(gb_office_lock(w->hub, &fail), GB_E_BUSY);
+    assert_non_null(strstr(fail.text, "made anew meanwhile"));
+    assert_int_equal(w->hub->locked, 0);
+    gb_state_close(w->reader);
+    gb_office_close(w->hub);
+    GOOD(gb_office_open(w->path, "test", &w->hub, &why));
+    open_reader(w);
+    GOOD(gb_office_lock(w->hub, &why));
+    gb_office_unlock(w->hub);
+    assert_int_equal(gb_state_size(w->hub->state), size);
+}
+
 int
 main(void)
 {
@@ -624,7 +648,7 @@ main(void)
         TEST(test_held_mismatch),  TEST(test_settle_fails),
         TEST(test_kept_whatever),  TEST(test_all_that_is_signed),
         TEST(test_first_numbers),  TEST(test_key_changes),
-        TEST(test_never_enrolled),
+        TEST(test_never_enrolled), TEST(test_rebuilt_meanwhile),
     };
     return gb_crypto_init(&why) || cmocka_run_group_tests(tests, NULL, NULL);
 }

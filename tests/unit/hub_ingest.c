@@ -91,6 +91,43 @@ test_ticket(void **state)
     assert_int_equal(count_files(&s->w, "quarantine", ""), 0);
 }
 
+/* A stick that comes late takes nothing back of what the hub knows; a journal
+ * that goes back does. */
+static void
+test_late_request(void **state)
+{
+    static const struct {
+        uint64_t merged;
+        int64_t made_ms;
+        uint64_t want;
+    } rows[] = {
+        {3, 1000, 3}, {5, 2000, 5}, {4, 1500, 5}, /* made before, came after */
+        {5, 900, 5}, /* a clock that was set back says nothing */
+        {6, 800, 6},  {4, 700, 6},  {4, 900, 4}, /* restored from a backup */
+    };
+    struct scene *s = *state;
+    struct gb_state *st = s->w.hub->state;
+    struct gb_contact c;
+    struct gb_delta_ask ask;
+    struct gb_fail fail = {0};
+    pull(&s->b);
+    push(&s->b, 1, 0);
+    GOOD(gb_db_exec(gb_state_db(st), "DELETE FROM _contact", &why));
+    assert_int_equal(gb_contact_ask(st, 2, &ask, &fail), GB_E_STATE);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct gb_request r = {.device = 2,
+                               .clock_ms = rows[i].made_ms,
+                               .merged.size = rows[i].merged,
+                               .highest.size = rows[i].merged,
+                               .schema = 1};
+        GOOD(gb_contact_note(st, &r, (int64_t)i + 1, &why));
+        GOOD(gb_contact_get(st, 2, &c, &why));
+        assert_int_equal(c.merged, rows[i].want);
+        assert_int_equal(c.highest, rows[i].want);
+        assert_int_equal(c.seen_ms, i + 1);
+    }
+}
+
 static void
 test_wrong_secret(void **state)
 {
@@ -444,6 +481,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
         TEST(test_first_contact),
+        TEST(test_late_request),
         TEST(test_ticket),
         TEST(test_wrong_secret),
         TEST(test_forged_request),

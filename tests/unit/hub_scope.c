@@ -56,7 +56,8 @@ struct handheld {
     int number;
     struct gb_journal *j;
     struct gb_sign_key sign;
-    uint64_t named; /* head that it named last */
+    uint64_t named; /* head that it named last, */
+    bool known;     /* to the hub as it is now */
 };
 
 struct world {
@@ -141,7 +142,8 @@ in_step(struct handheld *h)
 }
 
 /* A delta, made and noted; it starts where the handheld stands or, as an
- * export does, where it stood when it named a head last. */
+ * export does, where it stood when it named a head last: that is all that the
+ * hub knows of it, and the delta must do where it stands. */
 static void
 pull(struct handheld *h, bool older, bool lost)
 {
@@ -153,11 +155,12 @@ pull(struct handheld *h, bool older, bool lost)
     GOOD(gb_journal_info(h->j, &i, &why));
     if (i.merged.size == gb_state_size(st))
         return;
-    if (!older)
+    if (!older || !h->known)
         h->named = i.merged.size;
+    h->known = true;
     struct gb_delta_ask ask = {.device = h->number,
                                .from = h->named,
-                               .highest = i.merged.size,
+                               .highest = h->named,
                                .schema = s ? s->version : 0,
                                .clock_ms = 1};
     GOOD(gb_handed_ask(st, &ask, &handed, &why));
@@ -370,6 +373,8 @@ rebuild(struct world *w)
     gb_office_close(w->hub);
     GOOD(gb_office_rebuild(w->path, NULL, NULL, &why));
     GOOD(gb_office_open(w->path, "test", &w->hub, &why));
+    for (int i = 0; i < DEVICES; i++)
+        w->h[i].known = false;
 }
 
 static void
