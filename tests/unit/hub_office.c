@@ -33,19 +33,21 @@ teardown(void **state)
     return 0;
 }
 
-/* A device of the site, whose keys are the number. */
+/* A device of the site, whose keys are made from the number. */
 static void
 add_device(struct gb_office *o, int number)
 {
     struct gb_buf b;
-    uint8_t key[2][32];
-    memset(key[0], number, sizeof key[0]);
-    memset(key[1], ~number, sizeof key[1]);
+    uint8_t seed[32];
+    struct gb_sign_key key;
+    memset(seed, number, sizeof seed);
+    gb_sign_key_from_seed(&key, seed);
+    struct gb_span public_key = GB_SPAN(key.public_key.bytes, 32);
     gb_buf_init(&b, 256);
     gb_tlv_number(&b, GB_DEVICE_NUMBER, (uint64_t)number);
     gb_tlv_put(&b, GB_DEVICE_NAME, gb_span_text("handheld"));
-    gb_tlv_put(&b, GB_DEVICE_SIGN_KEY, GB_SPAN(key[0], 32));
-    gb_tlv_put(&b, GB_DEVICE_RECEIVE_KEY, GB_SPAN(key[1], 32));
+    gb_tlv_put(&b, GB_DEVICE_SIGN_KEY, public_key);
+    gb_tlv_put(&b, GB_DEVICE_RECEIVE_KEY, public_key);
     struct gb_op op = {.kind = GB_DEVICE, .text = gb_buf_view(&b)};
     GOOD(gb_office_own(o, &op, 1, 0, &why));
     gb_buf_release(&b);
