@@ -118,7 +118,10 @@ fi
 # ------------------------------------------------------------------- killed
 
 # Most calls are pages of the database: of those some, of the first (folder,
-# lock, keys) and the last (close, rename, sync) all.
+# lock, keys) and the last (close, rename, sync) all.  A sanitized program starts
+# slowly, and where it is killed is the same.
+step=1
+case $build in *address*) step=6 ;; esac
 calls gengbu init "$T/k" --ticket "$T/ticket"
 kills=0
 for when in before after; do
@@ -139,12 +142,12 @@ for when in before after; do
         [ -z "$keys" ] || same "$(cat "$T/k/keys/sign")" "$keys" "the key"
         kills=$((kills + 1))
         if [ "$n" -lt 20 ] || [ "$n" -ge $((calls - 12)) ]; then
-            n=$((n + 1))
+            n=$((n + step))
         else
-            n=$((n + calls / 20 + 1))
+            n=$((n + step * calls / 20 + 1))
             [ "$n" -le $((calls - 12)) ] || n=$((calls - 12))
         fi
     done
 done
-[ "$kills" -ge 40 ] || fail "only $kills kills"
+[ "$kills" -ge $((40 / step)) ] || fail "only $kills kills"
 echo "killed: $kills times"
