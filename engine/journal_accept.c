@@ -187,16 +187,9 @@ open_set(struct accepting *a, struct gb_fail *fail)
     if (!e && a->line->nadjust && a->line->nadjust != a->set.nboots)
         e = gb_fail_set(fail, GB_E_FORMAT, "the receipt of set %u is damaged",
                         a->line->seq);
-    if (!e) {
-        struct gb_arrival at = {a->line->received_ms, a->line->floor,
-                                a->line->nadjust ? a->line->adjust : NULL};
-        a->stamps = gb_arena_array(&a->set.arena, (size_t)a->set.nops,
-                                   sizeof *a->stamps);
-        if (!a->stamps)
-            return gb_fail_memory(fail);
-        gb_clock_effective(&a->set, &at, a->stamps);
-    }
-    return e;
+    return e ? e
+             : gb_line_stamps(a->line, &a->set, &a->set.arena, &a->stamps,
+                              fail);
 }
 
 /* The receipt stays with the set; its changes are no longer pending. */

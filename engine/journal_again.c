@@ -4,7 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "clock.h"
 #include "journal_delta.h"
 #include "set.h"
 
@@ -61,7 +60,7 @@ static enum gb_err
 find_accepted(struct again *w, struct gb_fail *fail)
 {
     int64_t accepted;
-    struct gb_set set;
+    struct gb_set set = {0};
     struct gb_line line;
     struct gb_arena arena;
     bool there;
@@ -72,20 +71,12 @@ find_accepted(struct again *w, struct gb_fail *fail)
     e = gb_journal_open_set(w->from, (uint32_t)accepted, &arena, &set, &line,
                             &there, fail);
     if (!e && there && line.pos && set.nops) {
-        int64_t *stamps =
-            gb_arena_array(&arena, (size_t)set.nops, sizeof *stamps);
-        struct gb_arrival at = {line.received_ms, line.floor,
-                                line.nadjust == set.nboots ? line.adjust
-                                                           : NULL};
-        if (stamps)
-            gb_clock_effective(&set, &at, stamps);
-        else
-            e = gb_fail_memory(fail);
+        int64_t *stamps;
+        e = gb_line_stamps(&line, &set, &arena, &stamps, fail);
         w->parent = (struct gb_parent){set.device, set.seq, set.nops};
         w->parent_stamp = e ? 0 : stamps[set.nops - 1];
     }
-    if (!e)
-        gb_set_release(&set);
+    gb_set_release(&set);
     gb_arena_release(&arena);
     return e;
 }

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "clock.h"
 #include "limits.h"
 
 #define RECEIVED_MAX 253402300799999 /* ms: the last of the year 9999 */
@@ -187,4 +188,18 @@ gb_line_read(struct gb_span text, struct gb_arena *arena, struct gb_line *out,
     return gb_fail_set(fail, GB_E_FORMAT, "not a line of a batch: %.*s",
                        (int)(text.len < 200 ? text.len : 200),
                        (const char *)text.ptr);
+}
+
+/* Where the boots could not be read the line has no numbers. */
+enum gb_err
+gb_line_stamps(const struct gb_line *l, const struct gb_set *set,
+               struct gb_arena *arena, int64_t **out, struct gb_fail *fail)
+{
+    struct gb_arrival at = {l->received_ms, l->floor,
+                            l->nadjust == set->nboots ? l->adjust : NULL};
+    *out = gb_arena_array(arena, (size_t)set->nops, sizeof **out);
+    if (!*out)
+        return gb_fail_memory(fail);
+    gb_clock_effective(set, &at, *out);
+    return GB_OK;
 }

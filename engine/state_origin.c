@@ -10,8 +10,6 @@
 
 #include <string.h>
 
-#include "clock.h"
-
 /* ------------------------------------------------- a set of the ledger -- */
 
 static void
@@ -45,17 +43,8 @@ read_older(struct gb_state *st, struct gb_span line, struct gb_older *o,
     if (!e)
         e = gb_set_decode_times(gb_buf_view(&bytes), &o->set, fail);
     gb_buf_release(&bytes);
-    if (e)
-        return e;
-    o->stamps =
-        gb_arena_array(&o->arena, (size_t)o->set.nops, sizeof *o->stamps);
-    if (!o->stamps)
-        return gb_fail_memory(fail);
-    struct gb_arrival at = {o->line.received_ms, o->line.floor,
-                            o->line.nadjust == o->set.nboots ? o->line.adjust
-                                                             : NULL};
-    gb_clock_effective(&o->set, &at, o->stamps);
-    return GB_OK;
+    return e ? e
+             : gb_line_stamps(&o->line, &o->set, &o->arena, &o->stamps, fail);
 }
 
 /* The set of the current row of OWN_SET or SETS_AROUND, which lives until some

@@ -44,11 +44,7 @@ gb_batch_add_set(struct gb_batch *b, const struct gb_arriving *a,
     char path[GB_LEDGER_NAME_MAX];
     struct gb_signature sig;
     struct gb_buf armor;
-    struct gb_ledger_name name = {.kind = GB_LEDGER_SET,
-                                  .position = line->pos,
-                                  .device = line->device,
-                                  .seq = line->seq};
-    gb_ledger_name_write(path, &name, line->received_ms / 1000);
+    gb_ledger_set_name(path, line, GB_LEDGER_SET);
     enum gb_err e = add_file(b, path, a->parts.signed_bytes, fail);
     if (e)
         return e;
@@ -60,8 +56,7 @@ gb_batch_add_set(struct gb_batch *b, const struct gb_arriving *a,
     gb_buf_release(&armor);
     if (!kept.ptr)
         return gb_fail_memory(fail);
-    name.kind = GB_LEDGER_SIGNATURE;
-    gb_ledger_name_write(path, &name, line->received_ms / 1000);
+    gb_ledger_set_name(path, line, GB_LEDGER_SIGNATURE);
     return add_file(b, path, kept, fail);
 }
 
@@ -186,11 +181,7 @@ fetch(void *context, const struct gb_line *line, struct gb_buf *out,
     char path[GB_LEDGER_NAME_MAX];
     if (line->pos < b->first)
         return gb_replay_fetch(b->o->ledger, line, out, fail);
-    struct gb_ledger_name name = {.kind = GB_LEDGER_SET,
-                                  .position = line->pos,
-                                  .device = line->device,
-                                  .seq = line->seq};
-    gb_ledger_name_write(path, &name, line->received_ms / 1000);
+    gb_ledger_set_name(path, line, GB_LEDGER_SET);
     size_t i = 0;
     while (i < b->nfiles && strcmp(b->files[i].path, path))
         i++;

@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "engine/clock.h"
 #include "engine/known.h"
 #include "hub/decode.h"
 #include "hub/replay.h"
@@ -29,13 +28,9 @@ write_set(const struct gb_line *line, const struct gb_set *set,
           struct gb_arena *arena, struct gb_buf *one, struct gb_buf *out,
           struct gb_fail *fail)
 {
-    int64_t *stamps = gb_arena_array(arena, (size_t)set->nops, sizeof *stamps);
-    struct gb_arrival at = {line->received_ms, line->floor,
-                            line->nadjust == set->nboots ? line->adjust : NULL};
-    if (!stamps)
-        return gb_fail_memory(fail);
-    gb_clock_effective(set, &at, stamps);
-    for (int i = 0; i < set->nops; i++) {
+    int64_t *stamps;
+    enum gb_err e = gb_line_stamps(line, set, arena, &stamps, fail);
+    for (int i = 0; i < set->nops && !e; i++) {
         struct gb_known k = {.origin = gb_set_origin(set, i),
                              .device = line->device,
                              .seq = line->seq,
@@ -46,7 +41,7 @@ write_set(const struct gb_line *line, const struct gb_set *set,
         gb_known_write(one, &k);
         gb_buf_string(out, gb_buf_view(one));
     }
-    return gb_buf_check(out, "what the hub knows of a number", fail);
+    return e ? e : gb_buf_check(out, "what the hub knows of a number", fail);
 }
 
 /* The set of a line, out of the ledger. */

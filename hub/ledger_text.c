@@ -49,6 +49,17 @@ gb_ledger_name_write(char out[GB_LEDGER_NAME_MAX],
     write_name(out, &dated);
 }
 
+void
+gb_ledger_set_name(char out[GB_LEDGER_NAME_MAX], const struct gb_line *line,
+                   enum gb_ledger_kind kind)
+{
+    struct gb_ledger_name name = {.kind = kind,
+                                  .position = line->pos,
+                                  .device = line->device,
+                                  .seq = line->seq};
+    gb_ledger_name_write(out, &name, line->received_ms / 1000);
+}
+
 /* A run of at most 18 digits. */
 static bool
 number(const char **at, uint64_t *out)

@@ -15,6 +15,7 @@
 #include "engine/buf.h"
 #include "engine/err.h"
 #include "engine/key.h"
+#include "engine/line.h"
 #include "engine/op.h"
 
 /* -------------------------------------------------------------- paths -- */
@@ -41,6 +42,9 @@ struct gb_ledger_name {
  * to 9999. */
 void gb_ledger_name_write(char out[GB_LEDGER_NAME_MAX],
                           const struct gb_ledger_name *name, int64_t time_s);
+/* Of a set that has a line, or of its signature. */
+void gb_ledger_set_name(char out[GB_LEDGER_NAME_MAX],
+                        const struct gb_line *line, enum gb_ledger_kind kind);
 /* The reverse; what is no such path is GB_LEDGER_OTHER.  Paths that begin
  * with a digit are one of the three or false. */
 bool gb_ledger_name_read(struct gb_ledger_name *out, const char *path);

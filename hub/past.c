@@ -5,7 +5,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "engine/clock.h"
 #include "engine/id.h"
 #include "hub/field.h"
 #include "hub/ledger_text.h"
@@ -68,14 +67,7 @@ compute_stamps(struct gb_past_set *set, struct gb_fail *fail)
     const struct gb_line *l = &set->line;
     if (l->verdict == GB_FORK || !set->d.good || !set->d.set.nops)
         return GB_OK;
-    set->stamps = gb_arena_array(&set->arena, (size_t)set->d.set.nops,
-                                 sizeof *set->stamps);
-    if (!set->stamps)
-        return gb_fail_memory(fail);
-    struct gb_arrival at = {l->received_ms, l->floor,
-                            l->nadjust == set->d.set.nboots ? l->adjust : NULL};
-    gb_clock_effective(&set->d.set, &at, set->stamps);
-    return GB_OK;
+    return gb_line_stamps(l, &set->d.set, &set->arena, &set->stamps, fail);
 }
 
 static enum gb_err
@@ -88,11 +80,7 @@ read_set(struct gb_past *p, uint64_t pos, struct gb_fail *fail)
     enum gb_err e = read_line(p, pos, fail);
     if (e)
         return e;
-    struct gb_ledger_name name = {.kind = GB_LEDGER_SET,
-                                  .position = pos,
-                                  .device = set->line.device,
-                                  .seq = set->line.seq};
-    gb_ledger_name_write(path, &name, set->line.received_ms / 1000);
+    gb_ledger_set_name(path, &set->line, GB_LEDGER_SET);
     e = gb_ledger_read(p->look->ledger, path, &set->bytes, fail);
     if (!e)
         e = gb_decode(p->look->state, gb_buf_view(&set->bytes), &set->d, fail);

@@ -117,11 +117,7 @@ gb_replay_fetch(void *ledger, const struct gb_line *line, struct gb_buf *out,
                 struct gb_fail *fail)
 {
     char path[GB_LEDGER_NAME_MAX];
-    struct gb_ledger_name name = {.kind = GB_LEDGER_SET,
-                                  .position = line->pos,
-                                  .device = line->device,
-                                  .seq = line->seq};
-    gb_ledger_name_write(path, &name, line->received_ms / 1000);
+    gb_ledger_set_name(path, line, GB_LEDGER_SET);
     return gb_ledger_read(ledger, path, out, fail);
 }
 
@@ -139,13 +135,8 @@ replay_line(struct gb_replay *r, const struct batch *b, struct gb_span text,
         e = gb_fail_set(fail, GB_E_LEDGER, "its line is numbered %llu",
                         (unsigned long long)line.pos);
     if (!e) {
-        struct gb_ledger_name name = {.kind = GB_LEDGER_SET,
-                                      .position = line.pos,
-                                      .device = line.device,
-                                      .seq = line.seq};
-        gb_ledger_name_write(path, &name, line.received_ms / 1000);
-        name.kind = GB_LEDGER_SIGNATURE;
-        gb_ledger_name_write(sig, &name, line.received_ms / 1000);
+        gb_ledger_set_name(path, &line, GB_LEDGER_SET);
+        gb_ledger_set_name(sig, &line, GB_LEDGER_SIGNATURE);
         struct gb_replayed set = {.line = &line,
                                   .line_text = text,
                                   .signed_bytes = find_file(b, path),
