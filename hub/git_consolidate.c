@@ -181,7 +181,7 @@ merge(struct gb_ledger *l, const struct gb_packs *packs, size_t count,
     if (!err)
         err = check_merged(&j, fail);
     if (!err)
-        err = gb_git_sync_folder(l->packs, fail);
+        err = gb_file_sync_folder(l->packs, fail);
     for (size_t i = 0; i < j.count; i++) {
         const char *name = j.parts[i].pack->name;
         gb_idx_close(&j.parts[i].idx);
@@ -191,7 +191,7 @@ merge(struct gb_ledger *l, const struct gb_packs *packs, size_t count,
     }
     free(j.parts);
     if (!err)
-        err = gb_git_sync_folder(l->packs, fail);
+        err = gb_file_sync_folder(l->packs, fail);
     return err ? err : gb_git_reload(l, fail);
 }
 

@@ -126,20 +126,6 @@ gb_git_join(char out[GB_FILE_PATH_MAX], const char *dir, const char *name,
     return GB_OK;
 }
 
-enum gb_err
-gb_git_sync_folder(const char *path, struct gb_fail *fail)
-{
-    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) != 0) {
-        gb_fail_set(fail, GB_E_IO, "%s: %s", path, strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return GB_E_IO;
-    }
-    close(fd);
-    return GB_OK;
-}
-
 /* ------------------------------------------------------------ making -- */
 
 /* What stock git shall know.  No automatic gc: packs are merged here. */

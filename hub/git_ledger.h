@@ -22,10 +22,10 @@
 #include <git2/sys/odb_backend.h>
 #include <git2/sys/repository.h>
 
+#include "engine/file.h"
 #include "ledger.h"
 
 #define GB_LEDGER_REF "refs/heads/main"
-#define GB_FILE_PATH_MAX 4096 /* of the operating system */
 #define GB_PACK_NAME_MAX 256
 
 struct gb_ledger {
@@ -58,8 +58,6 @@ struct gb_oid gb_git_oid_of(const git_oid *oid);
 enum gb_err gb_git_join(char out[GB_FILE_PATH_MAX], const char *dir,
                         const char *name, const char *suffix,
                         struct gb_fail *fail);
-/* fsync of a folder. */
-enum gb_err gb_git_sync_folder(const char *path, struct gb_fail *fail);
 
 /* -------------------------------------------------------- git_read.c -- */
 
