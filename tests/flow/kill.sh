@@ -4,7 +4,7 @@
 # same command again, without the kill, must end with every operation there
 # once: the digests are those of a run that nobody disturbed.
 . "$(dirname "$0")/lib.sh"
-LINES=24
+LINES=250
 least=106 # values of n on each side
 # a sanitized program starts slowly, and where it is killed is the same
 case $build in *address*) least=12 ;; esac
@@ -41,6 +41,9 @@ cp -R "$T/w/stick" "$T/stick"
 calls gengbu-hub import "$T/w/hub" "$T/w/stick"
 import=$calls
 
+[ $((record + export_)) -ge "$least" ] && [ "$import" -ge "$least" ] ||
+    fail "only $record, $export_ and $import calls"
+
 journal_count()
 {
     sqlite3 "$T/w/1/journal.db" 'SELECT count(*) FROM incident'
@@ -51,13 +54,12 @@ hub_count()
     sqlite3 "$T/w/hub/hub.db" 'SELECT count(*) FROM incident'
 }
 
-# spread I ALL: into $n and $when the I-th of $least kills, half of them before
-# and half after a call
+# spread I ALL: into $n and $when the I-th of $least kills, each at another call
 spread()
 {
+    n=$((1 + $1 * $2 / least))
     when=before
-    [ "$1" -lt $((least / 2)) ] || when=after
-    n=$((1 + $1 % (least / 2) * $2 / (least / 2)))
+    [ $(($1 % 2)) = 0 ] || when=after
     at="n=$n, $when that call"
 }
 
