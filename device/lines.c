@@ -217,6 +217,16 @@ survey(struct import *im, int64_t *lines, int64_t *resume, struct gb_fail *fail)
 
 /* ------------------------------------------------------------ committing -- */
 
+/* The open batch was not to be: its lines are not in, and not counted. */
+static void
+undo(struct import *im)
+{
+    gb_journal_rollback(im->f->journal);
+    im->report->inserted = im->before.inserted;
+    im->report->changed = im->before.changed;
+    im->report->voided = im->before.voided;
+}
+
 /* Lines up to this one are in; with the lines themselves, or not at all. */
 static enum gb_err
 commit(struct import *im, int64_t lines, bool refused, struct gb_fail *fail)
@@ -233,10 +243,7 @@ commit(struct import *im, int64_t lines, bool refused, struct gb_fail *fail)
     if (!e)
         e = gb_journal_commit(j, fail);
     if (e) {
-        gb_journal_rollback(j);
-        im->report->inserted = im->before.inserted;
-        im->report->changed = im->before.changed;
-        im->report->voided = im->before.voided;
+        undo(im);
         return e;
     }
     im->resumed = false;
@@ -270,7 +277,9 @@ perform(struct import *im, struct gb_fail *fail)
     return e ? e : gb_lines_one(im->f, line, im->report, fail);
 }
 
-/* The refused line is named, and the lines before it are kept. */
+/* The refused line is named, and the lines before it are kept; but when memory
+ * or the disk failed, SQLite may have ended the transaction by itself.  Their
+ * number, noted without them, would have them skipped for good. */
 static enum gb_err
 refuse(struct import *im, const struct gb_sha256_state *before, enum gb_err e,
        struct gb_fail *fail)
@@ -278,8 +287,8 @@ refuse(struct import *im, const struct gb_sha256_state *before, enum gb_err e,
     struct gb_fail why = {0};
     int64_t number = im->in.number;
     im->in.hash = *before;
-    if (number == 1)
-        gb_journal_rollback(im->f->journal);
+    if (number == 1 || gb_err_is_ours(e))
+        undo(im);
     else if (commit(im, number - 1, true, &why))
         return gb_fail_set(fail, why.code, "%s", why.text);
     gb_fail_wrap(fail, "%s: line %lld", im->in.name, (long long)number);

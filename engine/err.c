@@ -36,9 +36,13 @@ static void
 clean(char *text)
 {
     drop_half_character(text, strlen(text));
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || *text == 0x7f)
-            *text = '?';
+    for (unsigned char *c = (unsigned char *)text; *c; c++) {
+        bool wide = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0; /* C1 */
+        if (wide || *c < 0x20 || *c == 0x7f)
+            *c = '?';
+        if (wide)
+            *++c = '?';
+    }
 }
 
 enum gb_err

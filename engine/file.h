@@ -76,6 +76,10 @@ enum gb_err gb_file_folder(const char *path, mode_t mode, struct gb_fail *fail);
 enum gb_err gb_file_sync_folder(const char *path, struct gb_fail *fail);
 /* Remove a file, durably; one that is not there is as good. */
 enum gb_err gb_file_remove(const char *path, struct gb_fail *fail);
+/* Give a file the name `to` in the same folder, durably, in the place of
+ * another that has it. */
+enum gb_err gb_file_rename(const char *from, const char *to,
+                           struct gb_fail *fail);
 
 /* Names in a folder in byte order, without those that begin with a dot (among
  * them what a crash left of a write). */

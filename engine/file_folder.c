@@ -68,6 +68,14 @@ gb_file_remove(const char *path, struct gb_fail *fail)
     return gb_file_fail(fail, errno, path, "removed");
 }
 
+enum gb_err
+gb_file_rename(const char *from, const char *to, struct gb_fail *fail)
+{
+    if (rename(from, to) == 0)
+        return sync_parent(to, fail);
+    return gb_file_fail(fail, errno, from, "renamed");
+}
+
 /* Order of names, for qsort. */
 static int
 compare_names(const void *a, const void *b)

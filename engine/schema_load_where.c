@@ -14,6 +14,33 @@
 
 /* ----------------------------------------------------- conditions -- */
 
+/* Whether what stands behind LIKE, GLOB or ESCAPE is a literal or a parameter,
+ * and no more: out of a record it might be longer than SQLite takes, which is
+ * an error. */
+static bool
+short_follows(struct gb_lexer x)
+{
+    struct gb_token t = gb_lex_next(&x);
+    bool parameter = gb_token_sign(&t, ':');
+    if (parameter)
+        t = gb_lex_next(&x);
+    struct gb_token next = gb_lex_next(&x);
+    return t.kind == (parameter ? GB_TOKEN_WORD : GB_TOKEN_STRING) &&
+           !gb_token_sign(&next, '|');
+}
+
+/* Whether a word takes a pattern that may come from a record. */
+static bool
+loose_pattern(const struct gb_token *t, const struct gb_lexer *x)
+{
+    static const char *const words[] = {"LIKE", "GLOB", "ESCAPE"};
+    bool found = false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        found |= (t->kind == GB_TOKEN_WORD || t->kind == GB_TOKEN_QUOTED) &&
+                 gb_name_alike(gb_token_name(t), gb_span_text(words[i]));
+    return found && !short_follows(*x);
+}
+
 /* A condition is put between parentheses later, so it closes what it opens
  * and hides nothing behind a comment. */
 static enum gb_err
@@ -28,6 +55,11 @@ balanced(struct gb_loading *l, struct gb_place at, struct gb_span condition)
         depth += gb_token_sign(&t, '(') - gb_token_sign(&t, ')');
         if (depth < 0 || gb_token_sign(&t, ';') || gb_token_word(&t, "WITH"))
             return gb_load_fail(l, at, "%.*s is not allowed in a condition",
+                                (int)t.text.len, (const char *)t.text.ptr);
+        if (loose_pattern(&t, &x))
+            return gb_load_fail(l, at,
+                                "%.*s takes a literal in a condition: a "
+                                "pattern out of a record may be too long",
                                 (int)t.text.len, (const char *)t.text.ptr);
     }
     if (x.comment)

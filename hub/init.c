@@ -204,7 +204,7 @@ make(struct gb_office *o, const struct gb_office_plan *plan,
     gb_office_path(o, "ledger.git", path);
     e = gb_ledger_init(path, fail);
     if (!e)
-        e = gb_office_open_parts(o, fail);
+        e = gb_office_open_parts(o, GB_OFFICE_DB, fail);
     o->locked = 1; /* init holds the lock all along */
     if (!e)
         e = found_site(o, plan, fail);

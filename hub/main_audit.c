@@ -11,6 +11,7 @@
 #include "engine/json.h"
 #include "engine/set.h"
 #include "engine/sshsig.h"
+#include "engine/term.h"
 #include "hub/audit.h"
 
 #ifndef GB_VERSION
@@ -90,9 +91,11 @@ complain(const struct gb_args *args, const struct gb_audit_report *report,
     if (isatty(STDOUT_FILENO))
         return;
     gb_buf_init(&line, REPORT_MAX);
+    gb_term_clean(&line, gb_span_text(gb_args_word(args, 0)));
+    gb_buf_text(&line, ": ");
     gb_audit_verdict(report, why, &line);
-    fprintf(stderr, "%s: %s: %.*s\n", gb_args_program(args)->name,
-            gb_args_word(args, 0), (int)line.len, (const char *)line.ptr);
+    fprintf(stderr, "%s: %.*s\n", gb_args_program(args)->name, (int)line.len,
+            (const char *)line.ptr);
     gb_buf_release(&line);
 }
 

@@ -181,6 +181,19 @@ replay_one(struct gb_office *o, const struct gb_oid *commit,
     return GB_OK;
 }
 
+/* The ledger was cut or put back, or hub.db was: which of them is right, people
+ * must say.  What only hub.db has is gone once it is made anew. */
+static enum gb_err
+not_in_ledger(const struct gb_office *o, struct gb_fail *fail)
+{
+    char hex[2 * GB_OID_BYTES + 1];
+    gb_hex_encode(hex, o->tip.bytes, sizeof o->tip.bytes);
+    return gb_fail_wrap(fail,
+                        "hub.db goes up to commit %.12s (if the ledger is "
+                        "right, `gengbu-hub rebuild` makes it anew)",
+                        hex);
+}
+
 enum gb_err
 gb_office_catch_up(struct gb_office *o, gb_progress_fn *progress, void *context,
                    struct gb_fail *fail)
@@ -196,8 +209,7 @@ gb_office_catch_up(struct gb_office *o, gb_progress_fn *progress, void *context,
         return e;
     e = gb_ledger_log(o->ledger, o->have_tip ? &o->tip : NULL, &log, fail);
     if (e)
-        return gb_fail_wrap(fail, "hub.db does not fit the ledger "
-                                  "(`gengbu-hub rebuild` makes it anew)");
+        return o->have_tip ? not_in_ledger(o, fail) : e;
     for (size_t i = 0; i < log.count && !e; i++) {
         e = replay_one(o, &log.commits[i], fail);
         if (progress)
@@ -254,12 +266,12 @@ reveal(void *context, struct gb_set *set, const struct gb_schema *s,
 }
 
 enum gb_err
-gb_office_open_parts(struct gb_office *o, struct gb_fail *fail)
+gb_office_open_parts(struct gb_office *o, const char *db, struct gb_fail *fail)
 {
     char path[GB_FILE_PATH_MAX];
     gb_office_path(o, "personal.db", path);
     enum gb_err e = gb_personal_open(path, &o->personal, fail);
-    gb_office_path(o, "hub.db", path);
+    gb_office_path(o, db, path);
     if (!e)
         e = gb_state_open(path, o->site, &o->state, fail);
     if (!e)
@@ -300,7 +312,7 @@ gb_office_open(const char *path, const char *program, struct gb_office **out,
     if (!e)
         e = gb_office_take_lock(o, fail);
     if (!e)
-        e = gb_office_open_parts(o, fail);
+        e = gb_office_open_parts(o, GB_OFFICE_DB, fail);
     if (!e)
         e = gb_office_catch_up(o, NULL, NULL, fail);
     gb_lock_release(&o->lock);
@@ -328,11 +340,70 @@ gb_office_close(struct gb_office *o)
     free(o);
 }
 
+/* -------------------------------------------------------------- making anew --
+ */
+
+#define NEW "hub.db.new" /* until the whole ledger is in it */
+
+/* Remove a database with what stands beside it. */
+static enum gb_err
+drop(const struct gb_office *o, const char *db, struct gb_fail *fail)
+{
+    static const char *const ends[] = {"", "-wal", "-shm"};
+    enum gb_err e = GB_OK;
+    for (size_t i = 0; i < sizeof ends / sizeof *ends && !e; i++) {
+        char name[32], path[GB_FILE_PATH_MAX];
+        snprintf(name, sizeof name, "%s%s", db, ends[i]);
+        gb_office_path(o, name, path);
+        e = gb_file_remove(path, fail);
+    }
+    return e;
+}
+
+/* The new database takes the old one's place.  Between the two there is none,
+ * and the next start makes it. */
+static enum gb_err
+put_in_place(struct gb_office *o, struct gb_fail *fail)
+{
+    char from[GB_FILE_PATH_MAX], to[GB_FILE_PATH_MAX];
+    enum gb_err e = gb_db_exec(gb_state_db(o->state),
+                               "PRAGMA wal_checkpoint(TRUNCATE)", fail);
+    if (e)
+        return e;
+    gb_state_close(o->state);
+    o->state = NULL;
+    gb_office_path(o, NEW, from);
+    gb_office_path(o, GB_OFFICE_DB, to);
+    e = drop(o, GB_OFFICE_DB, fail);
+    return e ? e : gb_file_rename(from, to, fail);
+}
+
+/* With a ledger that cannot be read to its end, the old hub.db is all that
+ * shows what it held: it stays until the new one is whole. */
+static enum gb_err
+make_anew(struct gb_office *o, gb_progress_fn *progress, void *context,
+          struct gb_fail *fail)
+{
+    struct gb_fail ignored = {0};
+    enum gb_err e = drop(o, NEW, fail);
+    if (!e)
+        e = gb_office_open_parts(o, NEW, fail);
+    if (!e)
+        e = gb_office_catch_up(o, progress, context, fail);
+    if (!e)
+        e = put_in_place(o, fail);
+    if (e) {
+        gb_state_close(o->state);
+        o->state = NULL;
+        drop(o, NEW, &ignored);
+    }
+    return e;
+}
+
 enum gb_err
 gb_office_rebuild(const char *path, gb_progress_fn *progress, void *context,
                   struct gb_fail *fail)
 {
-    static const char *const files[] = {"hub.db", "hub.db-wal", "hub.db-shm"};
     struct gb_office *o = gb_office_new(path, "gengbu-hub rebuild");
     if (!o)
         return gb_fail_memory(fail);
@@ -341,15 +412,8 @@ gb_office_rebuild(const char *path, gb_progress_fn *progress, void *context,
         e = read_keys(o, fail);
     if (!e)
         e = gb_office_take_lock(o, fail);
-    for (size_t i = 0; i < sizeof files / sizeof *files && !e; i++) {
-        char name[GB_FILE_PATH_MAX];
-        gb_office_path(o, files[i], name);
-        e = gb_file_remove(name, fail);
-    }
     if (!e)
-        e = gb_office_open_parts(o, fail);
-    if (!e)
-        e = gb_office_catch_up(o, progress, context, fail);
+        e = make_anew(o, progress, context, fail);
     gb_office_close(o);
     return e;
 }

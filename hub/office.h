@@ -135,7 +135,7 @@ enum gb_err gb_office_now(struct gb_office *o, int64_t *ms,
                           struct gb_fail *fail);
 
 typedef void gb_progress_fn(void *context, uint64_t done, uint64_t all);
-/* Drop hub.db and make it again from the ledger. */
+/* Make hub.db again from the ledger; the old one stays when that fails. */
 enum gb_err gb_office_rebuild(const char *path, gb_progress_fn *progress,
                               void *context, struct gb_fail *fail);
 

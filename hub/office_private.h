@@ -6,8 +6,11 @@
 
 struct gb_office *gb_office_new(const char *path, const char *program);
 enum gb_err gb_office_take_lock(struct gb_office *o, struct gb_fail *fail);
-/* Databases and ledger, with keys and site known already. */
-enum gb_err gb_office_open_parts(struct gb_office *o, struct gb_fail *fail);
+#define GB_OFFICE_DB "hub.db"
+/* Databases and ledger, with keys and site known already; `db` is hub.db, or
+ * what is to become it. */
+enum gb_err gb_office_open_parts(struct gb_office *o, const char *db,
+                                 struct gb_fail *fail);
 /* Apply what the ledger has beyond hub.db. */
 enum gb_err gb_office_catch_up(struct gb_office *o, gb_progress_fn *progress,
                                void *context, struct gb_fail *fail);

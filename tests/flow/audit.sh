@@ -119,6 +119,7 @@ with open(sys.argv[1], 'r+b') as f:
 PY
 wrong WRONG "$T/bent.git"
 
+refused 1 "NOT CHECKED: a?b" gengbu-audit "$(printf 'a\nb')"
 refused 2 "SIZE:ROOT" gengbu-audit "$ledger" --head 7
 refused 2 "fingerprint" gengbu-audit "$ledger" --key abc
 refused 2 "nothing is named" gengbu-audit

@@ -197,12 +197,20 @@ gengbu sync "$T/1" >/dev/null
 gengbu-hub backup "$hub" "$T/backup" >"$T/out"
 grep -q "^tree head $(gengbu-hub status "$hub" --json | value size):" \
     "$T/out" || fail "$(cat "$T/out")"
-want=$(gengbu-hub digest "$hub")
+digest=$(gengbu-hub digest "$hub")
 stop_hub
+
+# a ledger with a hole makes no hub.db, and the one that is there stays
+pack=$(find "$hub/ledger.git/objects/pack" -name '*.pack' | sort | head -n 1)
+mv "$pack" "$T/pack"
+refused 1 "object" gengbu-hub rebuild "$hub"
+same "$(gengbu-hub digest "$hub")" "$digest" "hub.db behind a failed rebuild"
+[ ! -e "$hub/hub.db.new" ] || fail "a failed rebuild leaves hub.db.new"
+
 rm -rf "$hub"
 cp -R "$T/backup" "$hub"
 gengbu-hub rebuild "$hub" --json >"$T/out"
-same "$(value digest <"$T/out")" "$want" "digest of the backup"
+same "$(value digest <"$T/out")" "$digest" "digest of the backup"
 private "$T/backup"/*.db "$T/backup"/keys/* "$hub"/*.db
 gengbu-audit "$hub/ledger.git" >/dev/null
 git -C "$hub/ledger.git" fsck --strict >/dev/null 2>&1

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/err.h"
+
 static struct sim_disk *disks;
 
 static void *
@@ -204,6 +206,21 @@ sim_disk_rename(struct sim_disk *d, const char *from, const char *to)
     sim_disk_remove(d, to);
     if (f)
         snprintf(f->name, sizeof f->name, "%s", to);
+}
+
+enum gb_err __wrap_gb_file_rename(const char *from, const char *to,
+                                  struct gb_fail *fail);
+
+/* The database that a rebuild made is on the simulation's disk. */
+enum gb_err
+__wrap_gb_file_rename(const char *from, const char *to, struct gb_fail *fail)
+{
+    const char *old, *name;
+    struct sim_disk *d = sim_disk_of(from, &old);
+    (void)fail;
+    if (d && sim_disk_of(to, &name) == d)
+        sim_disk_rename(d, old, name);
+    return GB_OK;
 }
 
 /* --------------------------------------------------------------- faults -- */

@@ -88,6 +88,8 @@ control_characters_never_reach_a_terminal(void **state)
     assert_string_equal(fail.text, "a?[2Jb?c???客");
     gb_fail_wrap(&fail, "in\n%s", "\x01");
     assert_string_equal(fail.text, "in??: a?[2Jb?c???客");
+    gb_fail_set(&fail, GB_E_VALUE, "\xc2\x9b[2J \xc2\xa0%s", "\xc2\x9f£");
+    assert_string_equal(fail.text, "??[2J \xc2\xa0??£");
 }
 
 static void

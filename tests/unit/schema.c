@@ -239,6 +239,12 @@ record_levels_scopes_rivals_are_kept(void **state)
     assert_null(s->tables[0].rival.where);
     assert_int_equal(s->actor_table, -1);
     gb_schema_free(s);
+
+    s = loaded_text("CREATE TABLE a(" ID ", t TEXT) STRICT;"
+                    "INSERT INTO record(tbl, scope) VALUES ('a', 't LIKE "
+                    "''a!_%'' ESCAPE ''!'' OR (t GLOB :area)')");
+    assert_non_null(strstr(s->tables[0].scope, "GLOB :area"));
+    gb_schema_free(s);
 }
 
 static void

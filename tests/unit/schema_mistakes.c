@@ -278,6 +278,24 @@ static const struct {
      "2.sql:1: t.p may not be read here"},
     {"INSERT INTO record(tbl, scope) VALUES ('t', 'n < random()');",
      "2.sql:1: the function random is not allowed here"},
+    /* what fails on some values */
+    {"INSERT INTO record(tbl, scope) VALUES ('t', 'abs(n) > 1');",
+     "2.sql:1: the function abs is not allowed here"},
+    {"INSERT INTO record(tbl, scope) VALUES ('t', '(SELECT sum(n) FROM t) > "
+     "1');",
+     "2.sql:1: the function sum is not allowed here"},
+    {"INSERT INTO record(tbl, rival) VALUES ('t', 'a WHERE replace(a, 1, a) > "
+     "1');",
+     "2.sql:1: the function replace is not allowed here"},
+    {"INSERT INTO record(tbl, scope) VALUES ('t', 'a LIKE a');",
+     "2.sql:1: LIKE takes a literal in a condition"},
+    {"INSERT INTO record(tbl, scope) VALUES ('t', 'a not glob ''x'' || a');",
+     "2.sql:1: glob takes a literal in a condition"},
+    {"INSERT INTO record(tbl, scope) VALUES ('t', '\"like\"(a, n)');",
+     "2.sql:1: \"like\" takes a literal in a condition"},
+    {"INSERT INTO record(tbl, rival) VALUES ('t', 'a WHERE a LIKE ''x'' ESCAPE "
+     "a');",
+     "2.sql:1: ESCAPE takes a literal in a condition"},
     {"INSERT INTO record(tbl, scope) VALUES ('t', 'a < date()');",
      "2.sql:1: the function date is not allowed here"},
     {"INSERT INTO record(tbl, scope) VALUES ('t', 'a IN (SELECT tbl FROM "
