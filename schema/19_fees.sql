@@ -110,10 +110,12 @@ INSERT INTO label VALUES
     ('receipt', 'note', NULL, 'zh', '备注'),
     ('receipt', 'note', NULL, 'en', 'Note');
 
--- What a unit owes (positive) or has paid ahead (negative).
+-- What a unit owes (positive) or has paid ahead (negative).  Here and below,
+-- total(): sum() fails where amounts that somebody mistyped pass 64 bits.
 CREATE VIEW unit_balance AS
-SELECT unit_id, sum(charged) AS charged_fen, sum(received) AS received_fen,
-       sum(charged) - sum(received) AS balance_fen
+SELECT unit_id, CAST(total(charged) AS INTEGER) AS charged_fen,
+       CAST(total(received) AS INTEGER) AS received_fen,
+       CAST(total(charged) - total(received) AS INTEGER) AS balance_fen
 FROM (SELECT unit_id, amount_fen AS charged, 0 AS received
       FROM charge WHERE _void IS NULL
       UNION ALL
@@ -125,9 +127,9 @@ CREATE VIEW takings AS
 SELECT r._actor AS staff_id,
        date((r.received_at + offset_ms) / 1000, 'unixepoch') AS day,
        r.method, count(*) AS receipts,
-       sum(max(r.amount_fen, 0)) AS taken_fen,
-       sum(min(r.amount_fen, 0)) AS refunded_fen,
-       sum(r.amount_fen) AS amount_fen
+       CAST(total(max(r.amount_fen, 0)) AS INTEGER) AS taken_fen,
+       CAST(total(min(r.amount_fen, 0)) AS INTEGER) AS refunded_fen,
+       CAST(total(r.amount_fen) AS INTEGER) AS amount_fen
 FROM receipt AS r
 CROSS JOIN site_now
 WHERE r._void IS NULL

@@ -310,6 +310,14 @@ is "SELECT staff_id, day, receipts, taken_fen, refunded_fen, amount_fen
 is "SELECT method, amount_fen FROM takings WHERE day = '2024-03-04'
     ORDER BY 1" "cash|25000 wechat|700"
 
+# Amounts that somebody mistyped twice stop no view.
+sqlite3 -bail "$db" "INSERT INTO receipt(id, receipt_no, unit_id, amount_fen,
+    method, received_at, _actor) VALUES
+    (6, '7-6', 5, 9223372036854775807, 'cash', $t0, 1),
+    (7, '7-7', 5, 9223372036854775807, 'cash', $t0, 1)"
+is "SELECT balance_fen < -9000000000000000000 FROM unit_balance
+    WHERE unit_id = 5" "1"
+
 # --------------------------------------------------- every view answers
 for view in $(sqlite3 "$db" \
     "SELECT name FROM sqlite_schema WHERE type = 'view'"); do
