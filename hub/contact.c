@@ -1,30 +1,52 @@
 /* contact.c - see contact.h */
 #include "hub/contact.h"
 
+#include <stdio.h>
+#include <string.h>
+
 enum gb_err
 gb_contact_note(struct gb_state *st, const struct gb_request *r, int64_t now_ms,
                 struct gb_fail *fail)
 {
     sqlite3 *db = gb_state_db(st);
+    char boot[33];
     enum gb_err e =
         gb_db_exec(db,
                    "CREATE TABLE IF NOT EXISTS _contact(device INTEGER "
                    "PRIMARY KEY, merged INTEGER, highest INTEGER, schema "
-                   "INTEGER, made_ms INTEGER, seen_ms INTEGER)",
+                   "INTEGER, made_ms INTEGER, seen_ms INTEGER, boot TEXT, "
+                   "mono_ms INTEGER)",
                    fail);
     if (e)
         return e;
+    gb_hex_encode(boot, r->boot, sizeof r->boot);
     return gb_db_execf(
         db, fail,
-        "INSERT INTO _contact VALUES(%d, %lld, %lld, %lld, %lld, %lld) ON "
+        "INSERT INTO _contact VALUES(%d, %lld, %lld, %lld, %lld, %lld, '', 0) "
+        "ON "
         "CONFLICT DO UPDATE SET merged = excluded.merged, highest = "
         "excluded.highest, schema = excluded.schema, made_ms = "
         "excluded.made_ms WHERE excluded.merged >= merged OR excluded.made_ms "
         "> made_ms;"
-        "UPDATE _contact SET seen_ms = %lld WHERE device = %d",
+        "UPDATE _contact SET seen_ms = %lld WHERE device = %d;"
+        "UPDATE _contact SET boot = '%s', mono_ms = %lld WHERE device = %d AND "
+        "%d AND (boot <> '%s' OR mono_ms < %lld)",
         r->device, (long long)r->merged.size, (long long)r->highest.size,
         (long long)r->schema, (long long)r->clock_ms, (long long)now_ms,
-        (long long)now_ms, r->device);
+        (long long)now_ms, r->device, boot, (long long)r->mono_ms, r->device,
+        !r->stick, boot, (long long)r->mono_ms);
+}
+
+enum gb_err
+gb_contact_late(struct gb_state *st, const struct gb_request *r, bool *late,
+                struct gb_fail *fail)
+{
+    struct gb_contact c;
+    char boot[33];
+    enum gb_err e = gb_contact_get(st, r->device, &c, fail);
+    gb_hex_encode(boot, r->boot, sizeof r->boot);
+    *late = !e && !strcmp(boot, c.boot) && r->mono_ms < c.mono_ms;
+    return e;
 }
 
 enum gb_err
@@ -42,8 +64,8 @@ gb_contact_get(struct gb_state *st, int device, struct gb_contact *out,
     if (e || !there)
         return e;
     e = gb_db_preparef(gb_state_db(st), &s, fail,
-                       "SELECT merged, highest, schema, made_ms, seen_ms FROM "
-                       "_contact WHERE device = %d",
+                       "SELECT merged, highest, schema, made_ms, seen_ms, "
+                       "boot, mono_ms FROM _contact WHERE device = %d",
                        device);
     if (!e)
         e = gb_db_step(s, &row, fail);
@@ -53,6 +75,9 @@ gb_contact_get(struct gb_state *st, int device, struct gb_contact *out,
         out->schema = (uint32_t)sqlite3_column_int64(s, 2);
         out->made_ms = sqlite3_column_int64(s, 3);
         out->seen_ms = sqlite3_column_int64(s, 4);
+        snprintf(out->boot, sizeof out->boot, "%s",
+                 (const char *)sqlite3_column_text(s, 5));
+        out->mono_ms = sqlite3_column_int64(s, 6);
     }
     sqlite3_finalize(s);
     return e;

@@ -23,11 +23,18 @@ struct gb_contact {
     uint32_t schema;          /* newest version that it has */
     int64_t made_ms;          /* by the device's clock */
     int64_t seen_ms;          /* 0: no request since hub.db was made */
+    char boot[33];            /* of its last request over the network, in hex */
+    int64_t mono_ms;          /* and the monotonic clock then */
 };
 
 /* Remember a request that was checked, in a transaction of its own. */
 enum gb_err gb_contact_note(struct gb_state *st, const struct gb_request *r,
                             int64_t now_ms, struct gb_fail *fail);
+/* Whether the device asked over the network later, in the same boot, before
+ * this came: it was held up, or is sent by somebody who overheard it, and does
+ * not tell what the device's clock shows now. */
+enum gb_err gb_contact_late(struct gb_state *st, const struct gb_request *r,
+                            bool *late, struct gb_fail *fail);
 /* The question that an export answers: all but the clock.  GB_E_STATE: where
  * the device stands is not known, and its next request would tell. */
 enum gb_err gb_contact_ask(struct gb_state *st, int device,

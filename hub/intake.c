@@ -93,6 +93,21 @@ gb_intake_enrol(struct gb_office *o, const struct gb_request *r,
 
 /* -------------------------------------------------------------- delivery -- */
 
+/* What comes late is taken, as from a stick: it tells nothing of a clock. */
+static enum gb_err
+distrust_late(struct gb_office *o, struct gb_delivery *const *list, size_t n,
+              struct gb_fail *fail)
+{
+    enum gb_err e = GB_OK;
+    for (size_t i = 0; i < n && !e; i++) {
+        bool late;
+        e = gb_contact_late(o->state, list[i]->request, &late, fail);
+        for (size_t k = 0; k < list[i]->n && !e; k++)
+            list[i]->sets[k].skew.stick |= late;
+    }
+    return e;
+}
+
 /* All sets in one array, as a batch wants them. */
 static enum gb_err
 gather(struct gb_delivery *const *list, size_t n, struct gb_arriving **out,
@@ -163,15 +178,16 @@ gb_intake_deliver(struct gb_office *o, struct gb_delivery *const *deliveries,
                   size_t n, struct gb_fail *fail)
 {
     struct gb_arriving *sets = NULL;
-    size_t count;
+    size_t count = 0;
     int64_t now_ms = 0;
-    enum gb_err e = gather(deliveries, n, &sets, &count, fail);
+    enum gb_err e = gb_office_lock(o, fail);
     if (e)
         return e;
-    e = gb_office_lock(o, fail);
-    if (e)
-        goto out;
     e = gb_office_now(o, &now_ms, fail);
+    if (!e)
+        e = distrust_late(o, deliveries, n, fail);
+    if (!e)
+        e = gather(deliveries, n, &sets, &count, fail);
     if (!e && count)
         e = gb_office_commit(o, sets, count, fail);
     if (!e)
@@ -181,7 +197,6 @@ gb_intake_deliver(struct gb_office *o, struct gb_delivery *const *deliveries,
         follow_up(o, deliveries, n, now_ms);
     }
     gb_office_unlock(o);
-out:
     free(sets);
     return e;
 }

@@ -212,6 +212,7 @@ sim_stick_in(struct world *w)
             sim_hub_import(w, bytes);
         else
             sim_network_repeat(w, bytes);
+        w->time_ms++; /* so that it is told from what its device sends now */
         if (sim_disk_is_killed(w->hub_disk))
             sim_hub_restart(w);
     }

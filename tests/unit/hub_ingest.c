@@ -278,6 +278,32 @@ test_set_of_another(void **state)
     assert_int_equal(n, 1);
 }
 
+/* What a handheld sent before its last request over the network was held up, or
+ * comes from somebody else: it does not tell what its clock shows now. */
+static void
+test_held_up(void **state)
+{
+    static const struct {
+        uint8_t boot;
+        int64_t mono_ms;
+        bool stick, late;
+    } rows[] = {
+        {1, 500, false, false}, {1, 400, false, true}, {1, 500, false, false},
+        {1, 900, true, false}, /* comes when somebody carries it */
+        {1, 600, false, false}, {2, 10, false, false}, {2, 9, false, true},
+    };
+    struct scene *s = *state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct gb_request r = {
+            .device = 2, .mono_ms = rows[i].mono_ms, .stick = rows[i].stick};
+        bool late;
+        memset(r.boot, rows[i].boot, sizeof r.boot);
+        GOOD(gb_contact_late(s->w.hub->state, &r, &late, &why));
+        assert_int_equal(late, rows[i].late);
+        GOOD(gb_contact_note(s->w.hub->state, &r, (int64_t)i + 1, &why));
+    }
+}
+
 /* Out of order, in several bundles: what waits is kept, and goes on. */
 static void
 test_waiting(void **state)
@@ -488,6 +514,8 @@ main(void)
         TEST(test_bad_sets_among_good),
         TEST(test_damaged_personal),
         TEST(test_set_of_another),
+        TEST(test_held_up),
+        TEST(test_late_request),
         TEST(test_waiting),
         TEST(test_disorder),
         TEST(test_cut),
