@@ -1,4 +1,5 @@
-/* cmd_enrol.c - `gengbu-hub enrol`: a number and a ticket for a handheld */
+/* cmd_enrol.c - `gengbu-hub enrol`: a number and a ticket for a handheld, or
+ * another place in the office for one that has them */
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -86,21 +87,27 @@ find_url(struct enrolling *w, struct gb_fail *fail)
     return GB_OK;
 }
 
+/* With --device what is not given stays as it is: an empty name, level 0. */
 static enum gb_err
 read_options(struct enrolling *w, struct gb_fail *fail)
 {
     struct gb_enrolment *en = &w->ticket.enrolment;
     const char *name = gb_args_value(w->args, "name"), *set;
-    int64_t level = 1;
-    enum gb_err e = gb_cmd_name("name", name, sizeof en->name - 1, fail);
+    int64_t number = 0;
+    enum gb_err e =
+        gb_args_int(w->args, "device", 1, GB_DEVICE_MAX, &number, fail);
+    int64_t level = number ? 0 : 1;
+    if (!e && (name || !number))
+        e = gb_cmd_name("name", name, sizeof en->name - 1, fail);
     if (!e)
         e = gb_args_int(w->args, "level", 1, 8, &level, fail);
     for (int i = 0; !e && (set = gb_args_nth(w->args, "set", i)); i++)
         e = add_attribute(en->attributes, set, fail);
     if (e)
         return e;
-    snprintf(en->name, sizeof en->name, "%s", name);
+    snprintf(en->name, sizeof en->name, "%s", name ? name : "");
     en->level = (int)level;
+    en->device = (int)number;
     return GB_OK;
 }
 
@@ -122,9 +129,9 @@ next_number(struct enrolling *w, struct gb_fail *fail)
     return e;
 }
 
-/* The device, into the ledger. */
+/* The device, into the ledger; a new one with the hash of its secret. */
 static enum gb_err
-put_device(struct enrolling *w, struct gb_fail *fail)
+put_device(struct enrolling *w, bool new, struct gb_fail *fail)
 {
     const struct gb_enrolment *en = &w->ticket.enrolment;
     struct gb_sha256 sha = gb_sha256(GB_SPAN(en->secret, sizeof en->secret));
@@ -132,13 +139,16 @@ put_device(struct enrolling *w, struct gb_fail *fail)
     struct gb_buf p;
     gb_buf_init(&p, 4096);
     gb_tlv_number(&p, GB_DEVICE_NUMBER, (uint64_t)en->device);
-    gb_tlv_put(&p, GB_DEVICE_NAME, gb_span_text(en->name));
-    gb_tlv_number(&p, GB_DEVICE_LEVEL, (uint64_t)en->level);
+    if (*en->name)
+        gb_tlv_put(&p, GB_DEVICE_NAME, gb_span_text(en->name));
+    if (en->level)
+        gb_tlv_number(&p, GB_DEVICE_LEVEL, (uint64_t)en->level);
     for (const char *line = en->attributes, *end; (end = strchr(line, '\n'));
          line = end + 1)
         gb_tlv_put(&p, GB_DEVICE_ATTRIBUTE,
                    GB_SPAN(line, (size_t)(end - line)));
-    gb_tlv_put(&p, GB_DEVICE_TICKET, GB_SPAN(sha.bytes, sizeof sha.bytes));
+    if (new)
+        gb_tlv_put(&p, GB_DEVICE_TICKET, GB_SPAN(sha.bytes, sizeof sha.bytes));
     op.text = gb_buf_view(&p);
     enum gb_err e = gb_buf_check(&p, "an enrolment", fail);
     if (!e)
@@ -229,7 +239,7 @@ enrol(struct enrolling *w, struct gb_fail *fail)
         return e;
     en->site = *gb_state_site(w->office->state);
     gb_random(en->secret, sizeof en->secret);
-    e = put_device(w, fail);
+    e = put_device(w, true, fail);
     if (!e)
         e = make_delta(w, fail);
     if (!e)
@@ -237,6 +247,47 @@ enrol(struct enrolling *w, struct gb_fail *fail)
     if (e)
         unlink(w->path);
     return e;
+}
+
+/* -------------------------------------------------------------- changing --
+ */
+
+/* Another name, level or area for a handheld: it hears of it with its next
+ * sync, and what it did before counts with the level of then. */
+static enum gb_err
+change(struct enrolling *w, struct gb_fail *fail)
+{
+    const struct gb_enrolment *en = &w->ticket.enrolment;
+    struct gb_device d;
+    bool found;
+    enum gb_err e =
+        gb_state_device(w->office->state, en->device, &d, &found, fail);
+    if (!e && !found)
+        e = gb_fail_set(fail, GB_E_UNKNOWN,
+                        "there is no device %d: `gengbu-hub devices` lists "
+                        "them",
+                        en->device);
+    if (!e)
+        e = put_device(w, false, fail);
+    if (!e)
+        printf("device %d hears of it with its next sync\n", en->device);
+    return e;
+}
+
+/* Options that belong to a ticket, or that change nothing. */
+static enum gb_err
+check_change(const struct enrolling *w, struct gb_fail *fail)
+{
+    const struct gb_enrolment *en = &w->ticket.enrolment;
+    if (gb_args_value(w->args, "out") || gb_args_value(w->args, "url"))
+        return gb_fail_set(fail, GB_E_USAGE,
+                           "--device changes a handheld that has its ticket: "
+                           "leave out --out and --url");
+    if (!*en->name && !en->level && !*en->attributes)
+        return gb_fail_set(fail, GB_E_USAGE,
+                           "--device: give --name, --level or --set as they "
+                           "shall be");
+    return GB_OK;
 }
 
 /* ----------------------------------------------------------------- telling --
@@ -292,6 +343,9 @@ gb_cmd_enrol(const struct gb_args *args)
     struct enrolling w = {.args = args};
     gb_arena_init(&w.arena, 2 * GB_TICKET_MAX);
     enum gb_err e = read_options(&w, &fail);
+    bool new = w.ticket.enrolment.device == 0;
+    if (!e && !new)
+        e = check_change(&w, &fail);
     if (!e)
         e = gb_cmd_open(args, "gengbu-hub enrol", &w.office, &fail);
     if (!e)
@@ -299,10 +353,10 @@ gb_cmd_enrol(const struct gb_args *args)
     if (!e)
         e = gb_office_lock(w.office, &fail);
     if (!e) {
-        e = enrol(&w, &fail);
+        e = new ? enrol(&w, &fail) : change(&w, &fail);
         gb_office_unlock(w.office);
     }
-    if (!e) {
+    if (!e && new) {
         tell(&w);
         e = show_code(&w, &fail);
     }

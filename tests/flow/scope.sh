@@ -79,4 +79,26 @@ same "$(rows 1 service_order) $(rows 2 service_order)" "1 1" "orders at the end"
 digests 1 2
 refused 1 "no device 9" gengbu-hub digest "$hub" --device 9
 same "$b" 2-1 "the other order"
+
+# ------------------------------------------------- a handheld changes its area
+
+gengbu-hub enrol "$hub" --device 1 --set area=B >"$T/out"
+work=$(gengbu record "$T/1" incident kind=other place=3号楼 happened_at=now \
+    severity=general text=路上)
+sync 1 2 1
+gengbu status "$T/1" | grep -q '^scope  *area=B$' ||
+    fail "$(gengbu status "$T/1")"
+same "$(rows 1 service_order)" "$(rows 2 service_order)" "orders of one area"
+gengbu-hub explain "$hub" incident "$work" text | grep -q 路上
+digests 1 2
+gengbu-hub enrol "$hub" --device 1 --level 1 --name 夜班 >"$T/out"
+sync 1
+gengbu-hub devices "$hub" | grep -q '^ *1  夜班  *1  area=B' ||
+    fail "$(gengbu-hub devices "$hub")"
+refused 1 "no device 9" gengbu-hub enrol "$hub" --device 9 --level 1
+refused 2 "give --name, --level or --set" gengbu-hub enrol "$hub" --device 1
+refused 2 "leave out --out" gengbu-hub enrol "$hub" --device 1 --level 2 \
+    --out "$T/x"
+digests 1 2
+
 echo "two areas: a unit moved there and back, and took its records along"
