@@ -161,14 +161,15 @@ install: all ## PREFIX=/usr/local DESTDIR=
 	install -m 644 $(A) "$(libdir)"
 	install -m 755 $(SO).$(SOVERSION) "$(libdir)"
 	ln -sf libgengbu.so.$(SOVERSION) "$(libdir)/libgengbu.so"
-	install -m 644 $(filter-out %_private.h \
-	    engine/bug.h,$(wildcard engine/*.h)) "$(incdir)"
+	install -m 644 $(filter-out %_private.h engine/bug.h \
+	    engine/journal_delta.h,$(wildcard engine/*.h)) "$(incdir)"
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
 	    -e 's|@PKGS@|$(ENGINE_PKGS)|' gengbu.pc.in \
 	    > "$(libdir)/pkgconfig/gengbu.pc"
 	cp -R schema/. "$(sharedir)/gengbu/schema"
 	$(if $(wildcard docs/man/*.1),install -m 644 docs/man/*.1 \
 	    "$(sharedir)/man/man1")
+	$(if $(DESTDIR),,@ldconfig 2>/dev/null || :)
 
 clean: ## remove everything that was built
 	rm -rf build build-* demo
