@@ -181,13 +181,14 @@ struct importing {
 static void
 print_import(const char *path, const struct gb_stick_import *in)
 {
+    gb_term_print(path);
     if (in->applied)
-        printf("%s: %lld records, %lld of the change sets sent before are "
+        printf(": %lld records, %lld of the change sets sent before are "
                "accepted\n",
-               path, (long long)in->counts.records,
+               (long long)in->counts.records,
                (long long)in->counts.accepted_sets);
     else
-        printf("%s: nothing new\n", path);
+        puts(": nothing new");
 }
 
 static void
