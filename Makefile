@@ -137,7 +137,7 @@ $(PRELOADS): $(B)/%.so: %.c Makefile | deps
 check lint: export CC := $(CC)
 check lint: export STRICT := $(STRICT)
 check: all units $(PRELOADS) $(B)/tests/sim/sim ## every test, the lint; SAN=
-	@tools/check $(CURDIR)/$(B)
+	@tools/check "$(CURDIR)/$(B)"
 
 lint: deps ## how the code reads: tools/lint --list names the rules
 	@tools/lint --self-test && tools/lint
@@ -155,20 +155,21 @@ libdir := $(DESTDIR)$(PREFIX)/lib
 incdir := $(DESTDIR)$(PREFIX)/include/gengbu
 sharedir := $(DESTDIR)$(PREFIX)/share
 install: all ## PREFIX=/usr/local DESTDIR=
-	install -d $(bindir) $(libdir)/pkgconfig $(incdir) \
-	    $(sharedir)/gengbu/schema $(sharedir)/man/man1
-	install -m 755 $(PROGRAMS) $(bindir)
-	install -m 644 $(A) $(libdir)
-	install -m 755 $(SO).$(SOVERSION) $(libdir)
-	ln -sf libgengbu.so.$(SOVERSION) $(libdir)/libgengbu.so
-	install -m 644 $(filter-out %_private.h \
-	    engine/bug.h,$(wildcard engine/*.h)) $(incdir)
+	install -d "$(bindir)" "$(libdir)/pkgconfig" "$(incdir)" \
+	    "$(sharedir)/gengbu/schema" "$(sharedir)/man/man1"
+	install -m 755 $(PROGRAMS) "$(bindir)"
+	install -m 644 $(A) "$(libdir)"
+	install -m 755 $(SO).$(SOVERSION) "$(libdir)"
+	ln -sf libgengbu.so.$(SOVERSION) "$(libdir)/libgengbu.so"
+	install -m 644 $(filter-out %_private.h engine/bug.h \
+	    engine/journal_delta.h,$(wildcard engine/*.h)) "$(incdir)"
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
 	    -e 's|@PKGS@|$(ENGINE_PKGS)|' gengbu.pc.in \
-	    > $(libdir)/pkgconfig/gengbu.pc
-	cp -R schema/. $(sharedir)/gengbu/schema
+	    > "$(libdir)/pkgconfig/gengbu.pc"
+	cp -R schema/. "$(sharedir)/gengbu/schema"
 	$(if $(wildcard docs/man/*.1),install -m 644 docs/man/*.1 \
-	    $(sharedir)/man/man1)
+	    "$(sharedir)/man/man1")
+	$(if $(DESTDIR),,@ldconfig 2>/dev/null || :)
 
 clean: ## remove everything that was built
 	rm -rf build build-* demo

@@ -34,18 +34,22 @@ name_at(const void *context, int i)
 }
 
 /* The columns of a table by name, as the engine's own are not shown; JSON has
- * the caller's name and the reason of a void as well.  Records that left the
- * scope are marked, where there are any. */
+ * the caller's name and the reason of a void as well, which people get where
+ * they ask for void records.  Records that left the scope are marked, where
+ * there are any. */
 static void
 select_table(struct listing *l, const struct gb_table *t, struct gb_buf *sql)
 {
     bool json = gb_args_flag(l->args, "json");
+    bool all = gb_args_flag(l->args, "all");
     gb_buf_text(sql, "SELECT id");
     if (!json && l->readonly)
         gb_buf_printf(sql,
                       ", CASE WHEN id IN (SELECT id FROM _readonly WHERE tbl = "
                       "%d) THEN 'read-only' END AS \"(scope)\"",
                       (int)(t - l->schema->tables));
+    if (!json && all)
+        gb_buf_text(sql, ", _void AS \"(void)\"");
     for (int c = 0; c < t->ncolumns; c++)
         gb_buf_printf(sql, ", \"%s\"", t->columns[c].name);
     if (json)
@@ -54,7 +58,7 @@ select_table(struct listing *l, const struct gb_table *t, struct gb_buf *sql)
                       "tbl = %d) AS _readonly",
                       (int)(t - l->schema->tables));
     gb_buf_printf(sql, " FROM \"%s\"%s ORDER BY id", t->name,
-                  gb_args_flag(l->args, "all") ? "" : " WHERE _void IS NULL");
+                  all ? "" : " WHERE _void IS NULL");
 }
 
 /* Whether some record of the table has left the scope. */

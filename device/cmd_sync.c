@@ -84,11 +84,12 @@ static void
 print_sync(const struct gb_sync_report *r)
 {
     char up[GB_TERM_SIZE], down[GB_TERM_SIZE];
-    printf("sent %d change set%s (%s), %lld accepted; received %lld records "
+    printf("sent %d change set%s (%s), %lld accepted; received %lld record%s "
            "(%s)\n",
            r->sets_sent, r->sets_sent == 1 ? "" : "s",
            gb_term_size(up, r->bytes_up), (long long)r->applied.accepted_sets,
-           (long long)r->applied.records, gb_term_size(down, r->bytes_down));
+           (long long)r->applied.records, r->applied.records == 1 ? "" : "s",
+           gb_term_size(down, r->bytes_down));
     if (r->unsent)
         printf("%lld operation%s still to be sent\n", (long long)r->unsent,
                r->unsent == 1 ? " is" : "s are");
@@ -181,13 +182,16 @@ struct importing {
 static void
 print_import(const char *path, const struct gb_stick_import *in)
 {
+    gb_term_print(path);
     if (in->applied)
-        printf("%s: %lld records, %lld of the change sets sent before are "
+        printf(": %lld record%s, %lld of the change sets sent before %s "
                "accepted\n",
-               path, (long long)in->counts.records,
-               (long long)in->counts.accepted_sets);
+               (long long)in->counts.records,
+               in->counts.records == 1 ? "" : "s",
+               (long long)in->counts.accepted_sets,
+               in->counts.accepted_sets == 1 ? "is" : "are");
     else
-        printf("%s: nothing new\n", path);
+        puts(": nothing new");
 }
 
 static void

@@ -133,7 +133,9 @@ int_text(struct gb_folder *f, const struct gb_column *c, struct gb_span s,
         return GB_OK;
     if (c->refers >= 0)
         return gb_fields_record(f->journal, c->refers, s, out, fail);
-    return gb_fail_set(fail, GB_E_TYPE, "'%.*s' is not an integer",
+    return gb_fail_set(fail, GB_E_TYPE,
+                       "'%.*s' is not an integer; a time is `now`, or "
+                       "milliseconds since 1970 UTC",
                        (int)(s.len < 60 ? s.len : 60), (const char *)s.ptr);
 }
 

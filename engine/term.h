@@ -13,6 +13,8 @@
 
 /* Text made harmless for a terminal, appended to out. */
 void gb_term_clean(struct gb_buf *out, struct gb_span text);
+/* The same, onto standard output: a name that a stick brought, perhaps. */
+void gb_term_print(const char *text);
 
 /* ---------------------------------------------------------------- grid -- */
 
@@ -55,7 +57,8 @@ enum gb_err gb_grid_print(struct gb_grid *g, struct gb_buf *out,
 /*
  * A bar on standard error if that is a terminal, nothing anywhere else.  It is
  * drawn anew only when its look would change, so it may be told of every
- * step, and it is wiped at the end.
+ * step, and it is wiped at the end.  What does not fit into the line is left
+ * out of the front of `what`.
  */
 struct gb_progress {
     const char *what; /* borrowed */

@@ -8,6 +8,18 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "limits.h"
+
+void
+gb_term_print(const char *text)
+{
+    struct gb_buf clean;
+    gb_buf_init(&clean, 4 * GB_TEXT_MAX);
+    gb_term_clean(&clean, gb_span_text(text));
+    fwrite(clean.ptr, 1, clean.len, stdout);
+    gb_buf_release(&clean);
+}
+
 /* ------------------------------------------------------------- progress -- */
 
 /* Columns of the terminal behind standard error. */
@@ -30,6 +42,29 @@ amount(const struct gb_progress *p, char out[GB_TERM_SIZE], uint64_t n)
         snprintf(out, GB_TERM_SIZE, "%llu", (unsigned long long)n);
 }
 
+/* What it is about, clean, and from its end as much as there is room for: a
+ * line that wraps could not be drawn over, and the end of a path tells more. */
+static void
+draw_what(const struct gb_progress *p, int room)
+{
+    struct gb_buf clean;
+    gb_buf_init(&clean, 4 * GB_TEXT_MAX);
+    gb_term_clean(&clean, gb_span_text(p->what));
+    struct gb_span s = gb_buf_view(&clean);
+    size_t most = room > 1 ? (size_t)room : 1, width = gb_utf8_width(s);
+    bool cut = width > most;
+    while (s.len && width > most - cut) {
+        size_t n = 1;
+        while (n < s.len && (s.ptr[n] & 0xc0) == 0x80)
+            n++;
+        width -= gb_utf8_width(GB_SPAN(s.ptr, n));
+        s = GB_SPAN(s.ptr + n, s.len - n);
+    }
+    fprintf(stderr, "\r%s%.*s", cut ? "\xe2\x80\xa6" : "", (int)s.len,
+            (const char *)s.ptr); /* U+2026 */
+    gb_buf_release(&clean);
+}
+
 /* "what  [#####.....]  50%  1 of 2", as long a bar as there is room for. */
 static void
 draw_bar(const struct gb_progress *p, uint64_t done, unsigned percent)
@@ -43,14 +78,15 @@ draw_bar(const struct gb_progress *p, uint64_t done, unsigned percent)
     int room = terminal_width() - taken;
     int length = room > 40 ? 40 : room;
     if (length < 5) {
-        fprintf(stderr, "\r%s %u%%\033[K", p->what, percent);
+        draw_what(p, terminal_width() - 6);
+        fprintf(stderr, " %u%%\033[K", percent);
         return;
     }
     memset(bar, '.', sizeof bar);
     memset(bar, '#', (size_t)length * percent / 100);
     bar[length] = 0;
-    fprintf(stderr, "\r%s  [%s] %3u%%  %s of %s\033[K", p->what, bar, percent,
-            has, all);
+    draw_what(p, terminal_width());
+    fprintf(stderr, "  [%s] %3u%%  %s of %s\033[K", bar, percent, has, all);
 }
 
 /* Draw, and note when the look will change next. */
@@ -68,7 +104,8 @@ draw(struct gb_progress *p, uint64_t done)
     } else {
         char has[GB_TERM_SIZE];
         amount(p, has, done);
-        fprintf(stderr, "\r%s  %s\033[K", p->what, has);
+        draw_what(p, terminal_width() - (int)strlen(has) - 3);
+        fprintf(stderr, "  %s\033[K", has);
         p->next = done + done / 50 + 1;
     }
     fflush(stderr);

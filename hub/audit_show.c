@@ -117,6 +117,7 @@ show_site(const struct gb_audit_plan *plan, const struct gb_audit_report *r,
                       print, r->keys[i].from,
                       i           ? ""
                       : r->pinned ? ", as given"
+                      : plan->key ? ", not the one given"
                                   : ", not compared with anything");
     }
 }

@@ -85,10 +85,11 @@ tell(struct importing *w, const char *path, const struct gb_ingest *g,
     w->failed |= bad;
     if (w->is_json)
         write_bundle_report(w, path, g, fail);
-    else if (g->asked)
-        printf("%s: device %d: %u new, %u known, %u waiting, %u refused\n",
-               path, g->request.device, g->taken, g->known, g->waiting,
-               g->refused);
+    else if (g->asked) {
+        gb_term_print(path);
+        printf(": device %d: %u new, %u known, %u waiting, %u refused\n",
+               g->request.device, g->taken, g->known, g->waiting, g->refused);
+    }
     if (bad)
         gb_report(gb_args_program(w->args)->name, fail);
 }

@@ -164,6 +164,21 @@ overshoot(void)
     gb_progress_end(&p);
 }
 
+/* What a stick may name a file: longer than the line, and with an escape. */
+static void
+name_of_a_stick(void)
+{
+    struct gb_progress p;
+    gb_progress_begin(&p, "/media/\033]0;x\007很长的文件夹名称/棒子.gbx", 0,
+                      false);
+    gb_progress_at(&p, 100);
+    gb_progress_end(&p);
+    gb_progress_begin(&p, "/media/\033]0;x\007很长的文件夹名称/棒子.gbx", 200,
+                      false);
+    gb_progress_at(&p, 100);
+    gb_progress_end(&p);
+}
+
 /* What work shows on a terminal of so many columns. */
 static void
 shown(void (*work)(void), unsigned short width, char *text, size_t size)
@@ -209,6 +224,23 @@ progress_is_drawn_on_a_terminal(void **state)
     assert_true(strlen(text) < 20000);
     shown(overshoot, 80, text, sizeof text);
     assert_non_null(strstr(text, "100%  3 of 3"));
+}
+
+static void
+progress_stays_in_its_line(void **state)
+{
+    (void)state;
+    static char text[100000];
+    shown(name_of_a_stick, 80, text, sizeof text);
+    assert_non_null(
+        strstr(text, "\r/media/?]0;x?很长的文件夹名称/棒子.gbx  100"));
+    shown(name_of_a_stick, 20, text, sizeof text);
+    assert_non_null(strstr(text, "…名称/棒子.gbx  100"));
+    assert_null(strstr(text, "\033]"));
+    for (char *line = strtok(text, "\r"); line; line = strtok(NULL, "\r")) {
+        size_t n = strcspn(line, "\033");
+        assert_true(gb_utf8_width(GB_SPAN((const uint8_t *)line, n)) < 20);
+    }
 }
 
 static void
@@ -302,6 +334,7 @@ main(void)
         cmocka_unit_test(outside_text_cannot_drive_the_terminal),
         cmocka_unit_test(running_out_of_memory_is_an_error),
         cmocka_unit_test(progress_is_drawn_on_a_terminal),
+        cmocka_unit_test(progress_stays_in_its_line),
         cmocka_unit_test(progress_is_silent_elsewhere),
         cmocka_unit_test(sizes_are_short),
         cmocka_unit_test(times_are_those_of_the_site),
