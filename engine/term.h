@@ -3,8 +3,9 @@
  *
  * Chinese text takes two columns a character, and everything here counts in
  * columns (gb_utf8_width()).  What came from outside cannot drive the
- * terminal: control characters (C0, DEL, C1) and bytes that are not UTF-8 are
- * shown as '?', line feeds and tabs as spaces.
+ * terminal, nor turn the direction of a line: control characters
+ * (gb_utf8_control()) and bytes that are not UTF-8 are shown as '?', line feeds
+ * and tabs as spaces.
  */
 #ifndef GB_TERM_H
 #define GB_TERM_H
