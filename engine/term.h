@@ -78,6 +78,9 @@ void gb_progress_end(struct gb_progress *p);
 /* "0 B", "1023 B", "1.0 KiB", "57 MiB"; returns out. */
 const char *gb_term_size(char out[GB_TERM_SIZE], uint64_t bytes);
 
+/* Whether a name can be that of an IANA zone: letters, digits, "_+-", and '/'
+ * within, so that no name leads out of the folder of zones. */
+bool gb_term_zone_name(const char *name);
 /*
  * The zone in which times are shown, an IANA name ("Asia/Shanghai").  It is
  * the process's TZ: set once at the start, before there are threads.
