@@ -100,14 +100,18 @@ enum gb_err
 gb_folder_open_db(struct gb_folder *f, const char *db, enum gb_folder_mode mode,
                   struct gb_fail *fail)
 {
+    static enum gb_err (*const opens[])(const char *, gb_now_fn *, void *,
+                                        struct gb_journal **,
+                                        struct gb_fail *) = {
+        [GB_FOLDER_LOOK] = gb_journal_open_reader,
+        [GB_FOLDER_COPY] = gb_journal_open_copy,
+        [GB_FOLDER_READ] = gb_journal_open,
+        [GB_FOLDER_WRITE] = gb_journal_open,
+    };
     enum gb_err e = gb_device_clock_of(&f->clock, db, fail);
-    if (e)
-        return e;
-    return mode == GB_FOLDER_LOOK
-               ? gb_journal_open_reader(db, gb_device_clock_now, &f->clock,
-                                        &f->journal, fail)
-               : gb_journal_open(db, gb_device_clock_now, &f->clock,
-                                 &f->journal, fail);
+    return e ? e
+             : opens[mode](db, gb_device_clock_now, &f->clock, &f->journal,
+                           fail);
 }
 
 /* The journal itself, the lock being as it should; one that is open already
