@@ -61,13 +61,6 @@ make_journal(struct going_on *w, struct gb_fail *fail)
     return e ? e : gb_folder_apply_ticket(&f, w->db, w->ticket, fail);
 }
 
-static enum gb_err
-open_journal(struct going_on *w, const char *path, struct gb_journal **out,
-             struct gb_fail *fail)
-{
-    return gb_journal_open(path, gb_device_clock_now, &w->f.clock, out, fail);
-}
-
 /* The one contact: the new journal asks, and is brought up to date.  Others
  * may write in the old one meanwhile. */
 static enum gb_err
@@ -75,7 +68,8 @@ contact(struct going_on *w, struct gb_fail *fail)
 {
     struct gb_sync_report report;
     struct gb_journal *old = w->f.journal;
-    enum gb_err e = open_journal(w, w->db, &w->f.journal, fail);
+    w->f.journal = NULL;
+    enum gb_err e = gb_folder_open_db(&w->f, w->db, GB_FOLDER_WRITE, fail);
     if (!e)
         e = gb_journal_again_ask(w->f.journal, old, fail);
     gb_journal_close(old);
@@ -93,7 +87,7 @@ take_over(struct going_on *w, struct gb_fail *fail)
     enum gb_err e = gb_folder_name(name, w->f.path, GB_FOLDER_DB, fail);
     f.journal = NULL;
     if (!e)
-        e = open_journal(w, name, &f.journal, fail);
+        e = gb_folder_open_db(&f, name, GB_FOLDER_WRITE, fail);
     if (!e)
         e = gb_folder_keys(&f, &old, fail);
     if (!e)

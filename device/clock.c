@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 
 #include "engine/clock.h"
@@ -77,7 +78,27 @@ gb_device_clock_init(struct gb_device_clock *clock, struct gb_fail *fail)
     int64_t real = read_ms(CLOCK_REALTIME), wall = real;
     enum gb_err e = read_wall(&wall, fail);
     clock->shift_ms = wall - real;
-    return e ? e : read_boot(clock->boot, fail);
+    if (!e)
+        e = read_boot(clock->kernel, fail);
+    memcpy(clock->boot, clock->kernel, sizeof clock->boot);
+    return e;
+}
+
+enum gb_err
+gb_device_clock_of(struct gb_device_clock *clock, const char *path,
+                   struct gb_fail *fail)
+{
+    struct gb_sha256_state hash;
+    struct stat st;
+    if (stat(path, &st))
+        return gb_file_fail(fail, errno, path, "read");
+    uint64_t place[] = {st.st_dev, st.st_ino};
+    gb_sha256_init(&hash);
+    gb_sha256_add(&hash, GB_SPAN(clock->kernel, sizeof clock->kernel));
+    gb_sha256_add(&hash, GB_SPAN(place, sizeof place));
+    struct gb_sha256 boot = gb_sha256_final(&hash);
+    memcpy(clock->boot, boot.bytes, sizeof clock->boot);
+    return GB_OK;
 }
 
 void

@@ -218,7 +218,7 @@ gb_verb_digest(const struct gb_args *args)
     uint8_t digest[32];
     char hex[65], head[HEAD_TEXT];
     enum gb_err e =
-        gb_verb_open(args, &f, "gengbu digest", GB_FOLDER_READ, &fail);
+        gb_verb_open(args, &f, "gengbu digest", GB_FOLDER_COPY, &fail);
     if (!e)
         e = gb_journal_digest(f.journal, digest, &fail);
     if (!e)

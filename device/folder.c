@@ -96,6 +96,24 @@ check(const char *path, struct gb_fail *fail)
     }
 }
 
+enum gb_err
+gb_folder_open_db(struct gb_folder *f, const char *db, enum gb_folder_mode mode,
+                  struct gb_fail *fail)
+{
+    static enum gb_err (*const opens[])(const char *, gb_now_fn *, void *,
+                                        struct gb_journal **,
+                                        struct gb_fail *) = {
+        [GB_FOLDER_LOOK] = gb_journal_open_reader,
+        [GB_FOLDER_COPY] = gb_journal_open_copy,
+        [GB_FOLDER_READ] = gb_journal_open,
+        [GB_FOLDER_WRITE] = gb_journal_open,
+    };
+    enum gb_err e = gb_device_clock_of(&f->clock, db, fail);
+    return e ? e
+             : opens[mode](db, gb_device_clock_now, &f->clock, &f->journal,
+                           fail);
+}
+
 /* The journal itself, the lock being as it should; one that is open already
  * is read again, which spares the schema.  Another one may have taken its
  * place while the lock was waited for (again.h); number, keys and all that the
@@ -112,13 +130,7 @@ open_journal(struct gb_folder *f, enum gb_folder_mode mode,
     if (f->journal)
         return gb_journal_reload(f->journal, fail);
     enum gb_err e = gb_folder_name(name, f->path, GB_FOLDER_DB, fail);
-    if (e)
-        return e;
-    return mode == GB_FOLDER_LOOK
-               ? gb_journal_open_reader(name, gb_device_clock_now, &f->clock,
-                                        &f->journal, fail)
-               : gb_journal_open(name, gb_device_clock_now, &f->clock,
-                                 &f->journal, fail);
+    return e ? e : gb_folder_open_db(f, name, mode, fail);
 }
 
 enum gb_err

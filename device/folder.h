@@ -24,9 +24,15 @@
 #include "engine/file.h"
 #include "engine/ticket.h"
 
-/* LOOK: nothing is written, and the folder need not be writable; READ: what is
+/* LOOK: nothing is written, and the folder need not be writable; COPY: nor need
+ * it, what is written goes into a copy and is lost when closed; READ: what is
  * written is not numbered by the engine; WRITE: under the lock. */
-enum gb_folder_mode { GB_FOLDER_LOOK, GB_FOLDER_READ, GB_FOLDER_WRITE };
+enum gb_folder_mode {
+    GB_FOLDER_LOOK,
+    GB_FOLDER_COPY,
+    GB_FOLDER_READ,
+    GB_FOLDER_WRITE
+};
 
 struct gb_folder {
     const char *path;           /* borrowed */

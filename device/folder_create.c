@@ -133,8 +133,7 @@ gb_folder_apply_ticket(struct gb_folder *f, const char *db,
     struct gb_folder_keys keys = {0};
     struct gb_applied applied;
     bool complete = false;
-    enum gb_err e =
-        gb_journal_open(db, gb_device_clock_now, &f->clock, &f->journal, fail);
+    enum gb_err e = gb_folder_open_db(f, db, GB_FOLDER_WRITE, fail);
     if (!e)
         e = gb_folder_keys(f, &keys, fail);
     for (size_t i = 0; i < ticket->ndeltas && !e; i++)

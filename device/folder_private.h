@@ -40,6 +40,11 @@ enum gb_err gb_folder_apply_ticket(struct gb_folder *f, const char *db,
 enum gb_err gb_folder_publish(const char *path, const char *db,
                               struct gb_fail *fail);
 
+/* Open a database of the folder as its journal, with the clock of that file;
+ * f->journal is NULL before, and after a failure. */
+enum gb_err gb_folder_open_db(struct gb_folder *f, const char *db,
+                              enum gb_folder_mode mode, struct gb_fail *fail);
+
 enum gb_err gb_folder_state(const char *path, enum gb_folder_state *out,
                             struct gb_fail *fail);
 /* The same for a folder without a database: only names that init makes may be

@@ -7,6 +7,9 @@
 #include <string.h>
 
 #define REASON_MAX 300 /* bytes kept of what a hub says when it refuses */
+#define TOO_LARGE                                                              \
+    ((CURLcode)100) /* CURLE_TOO_LARGE, which curl 8.6 brought                 \
+                     */
 
 /* One POST on its way. */
 struct exchange {
@@ -106,10 +109,16 @@ curl_failed(const struct exchange *x, CURLcode code, struct gb_fail *fail)
 {
     const char *url = x->post->url;
     const char *says = *x->curl_says ? x->curl_says : curl_easy_strerror(code);
-    double connected = 0;
+    double connected = 0, answering = 0;
     curl_easy_getinfo(x->curl, CURLINFO_CONNECT_TIME, &connected);
-    if (code == CURLE_OUT_OF_MEMORY)
+    curl_easy_getinfo(x->curl, CURLINFO_STARTTRANSFER_TIME, &answering);
+    /* up to 8.5, curl says so of a header beyond its own ceiling, too */
+    bool memory = code == CURLE_OUT_OF_MEMORY;
+    bool endless = memory && answering > 0 && !x->headed;
+    if (memory && !endless)
         return gb_fail_memory(fail);
+    if (endless || code == TOO_LARGE)
+        says = "the answer is not one of a hub";
     /* the second also stands for an answer that is no HTTP */
     if (connected <= 0 &&
         (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL))

@@ -82,19 +82,6 @@ gb_lines_open(const char *path, int *fd, struct gb_fail *fail)
     return e;
 }
 
-/* From the first line again. */
-static enum gb_err
-source_start(struct source *s, struct gb_fail *fail)
-{
-    s->at = s->len = 0;
-    s->number = 0;
-    s->bytes = 0;
-    gb_sha256_init(&s->hash);
-    return lseek(s->fd, 0, SEEK_SET) < 0
-               ? gb_file_fail(fail, errno, s->name, "read from its start")
-               : GB_OK;
-}
-
 /* More bytes; *end at the end of the file. */
 static enum gb_err
 source_fill(struct source *s, bool *end, struct gb_fail *fail)
@@ -109,6 +96,23 @@ source_fill(struct source *s, bool *end, struct gb_fail *fail)
     s->len = (size_t)n;
     *end = n == 0;
     return GB_OK;
+}
+
+/* From the first line again.  A byte order mark is no part of it, nor of the
+ * hash: an editor that puts one in front makes no other file. */
+static enum gb_err
+source_start(struct source *s, struct gb_fail *fail)
+{
+    bool end;
+    s->number = 0;
+    s->bytes = 0;
+    gb_sha256_init(&s->hash);
+    if (lseek(s->fd, 0, SEEK_SET) < 0)
+        return gb_file_fail(fail, errno, s->name, "read from its start");
+    enum gb_err e = source_fill(s, &end, fail);
+    if (!e && s->len >= 3 && !memcmp(s->chunk, "\xef\xbb\xbf", 3))
+        s->at = 3;
+    return e;
 }
 
 /* The next line into s->line; *found false behind the last. */

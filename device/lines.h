@@ -6,12 +6,12 @@
  *   {"table": T, "id" | "ref": R, "add": {COLUMN: DIFFERENCE, ...}}
  *   {"table": T, "id" | "ref": R, "void": REASON}
  *
- * Empty lines are left alone.  Lines are committed by the hundred (earlier
- * when they are long), and how far the file is in is kept in the same
- * transaction, by the file's SHA-256: the same file given again goes on where
- * it stopped, and does nothing when it was done.  Where a line was refused,
- * the lines before it are kept and known by their own hash, so that the file
- * may be corrected from that line on and given again.
+ * A byte order mark in front and empty lines are left alone.  Lines are
+ * committed by the hundred (earlier when they are long), and how far the file
+ * is in is kept in the same transaction, by the file's SHA-256: the same file
+ * given again goes on where it stopped, and does nothing when it was done.
+ * Where a line was refused, the lines before it are kept and known by their own
+ * hash, so that the file may be corrected from that line on and given again.
  */
 #ifndef GB_LINES_H
 #define GB_LINES_H

@@ -102,6 +102,9 @@ char *gb_arena_text(struct gb_arena *a, const char *text); /* with NUL */
 /* ---------------------------------------------------------------- text -- */
 
 bool gb_utf8_valid(struct gb_span s); /* RFC 3629: no surrogates, <= 10FFFF */
+/* Bytes of the control character that s begins with, or 0: C0, DEL, C1, and
+ * what turns the direction of text (UAX #9: marks, embeddings, isolates). */
+size_t gb_utf8_control(struct gb_span s);
 /* Terminal columns of valid UTF-8: 2 for East Asian wide (UAX #11). */
 size_t gb_utf8_width(struct gb_span s);
 void gb_hex_encode(char *out, const uint8_t *in, size_t n); /* 2n + NUL */

@@ -148,8 +148,7 @@ getopt_tables(const struct gb_command *command, struct option *longs,
     }
     longs[n] = (struct option){.name = "help", .val = 'h'};
     longs[n + 1] = (struct option){0};
-    *shorts++ = 'h';
-    *shorts = 0;
+    memcpy(shorts, "h::", 4); /* so that "-h=" is seen */
 }
 
 /* The option that getopt's value means. */
@@ -162,6 +161,12 @@ option_of(const struct gb_command *command, int value)
     return NULL;
 }
 
+static enum gb_err
+no_argument_error(const char *name, struct gb_fail *fail)
+{
+    return gb_fail_set(fail, GB_E_USAGE, "--%s takes no argument", name);
+}
+
 /* What is wrong with the option that getopt stopped at. */
 static enum gb_err
 option_error(const struct gb_command *command, int kind, const char *word,
@@ -172,8 +177,7 @@ option_error(const struct gb_command *command, int kind, const char *word,
         return gb_fail_set(fail, GB_E_USAGE, "--%s needs %s", o->name,
                            o->argument);
     if (o || optopt == 'h')
-        return gb_fail_set(fail, GB_E_USAGE, "--%s takes no argument",
-                           o ? o->name : "help");
+        return no_argument_error(o ? o->name : "help", fail);
     if (optopt > 0 && optopt < 0x80)
         return gb_fail_set(fail, GB_E_USAGE, "unknown option -%c", optopt);
     return gb_fail_set(fail, GB_E_USAGE, "unknown option %.*s",
@@ -199,7 +203,7 @@ parse(struct gb_args *args, int argc, char **argv, bool *help,
       struct gb_fail *fail)
 {
     struct option longs[GB_OPTIONS_MAX + 2];
-    char shorts[2 * GB_OPTIONS_MAX + 4];
+    char shorts[2 * GB_OPTIONS_MAX + 5];
     getopt_tables(args->command, longs, shorts);
     enum gb_err err = GB_OK;
     optind = 0; /* start anew */
@@ -207,7 +211,9 @@ parse(struct gb_args *args, int argc, char **argv, bool *help,
     int value;
     while (!err && !*help &&
            (value = getopt_long(argc, argv, shorts, longs, NULL)) != -1) {
-        if (value == 'h')
+        if (value == 'h' && optarg && *optarg == '=')
+            err = no_argument_error("help", fail);
+        else if (value == 'h')
             *help = true;
         else if (value == '?' || value == ':')
             err = option_error(args->command, value, argv[optind - 1], fail);

@@ -239,6 +239,30 @@ gb_db_open_readonly(const char *path, sqlite3 **out, struct gb_fail *fail)
     return err;
 }
 
+enum gb_err
+gb_db_open_copy(const char *path, sqlite3 **out, struct gb_fail *fail)
+{
+    sqlite3 *from = NULL;
+    *out = NULL;
+    enum gb_err err = gb_db_open_readonly(path, &from, fail);
+    if (!err)
+        err = open_with("", SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, out,
+                        fail);
+    if (!err) {
+        sqlite3_backup *b = sqlite3_backup_init(*out, "main", from, "main");
+        if (b)
+            sqlite3_backup_step(b, -1); /* finish says how it went */
+        if (!b || sqlite3_backup_finish(b))
+            err = describe(*out, path, fail);
+    }
+    gb_db_close(from);
+    if (err) {
+        gb_db_close(*out);
+        *out = NULL;
+    }
+    return err;
+}
+
 void
 gb_db_close(sqlite3 *db)
 {

@@ -23,6 +23,10 @@ enum gb_err gb_db_open(const char *path, bool create, enum gb_db_sync sync,
  * not written back lies there. */
 enum gb_err gb_db_open_readonly(const char *path, sqlite3 **out,
                                 struct gb_fail *fail);
+/* A copy of what stands there, in a temporary file that nobody else sees: it
+ * may be written, and is gone when closed.  The file is only read. */
+enum gb_err gb_db_open_copy(const char *path, sqlite3 **out,
+                            struct gb_fail *fail);
 void gb_db_close(sqlite3 *db); /* NULL is harmless */
 /* Whether another file, or none, is at the path now: what is written here is
  * lost to who opens it next. */

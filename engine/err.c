@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "buf.h"
+
 static const struct {
     const char *name;
     int status;
@@ -36,12 +38,13 @@ static void
 clean(char *text)
 {
     drop_half_character(text, strlen(text));
-    for (unsigned char *c = (unsigned char *)text; *c; c++) {
-        bool wide = c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0; /* C1 */
-        if (wide || *c < 0x20 || *c == 0x7f)
-            *c = '?';
-        if (wide)
-            *++c = '?';
+    struct gb_span s = gb_span_text(text);
+    while (s.len) {
+        size_t n = gb_utf8_control(s);
+        memset(text, '?', n);
+        n = n ? n : 1;
+        text += n;
+        s = GB_SPAN(s.ptr + n, s.len - n);
     }
 }
 

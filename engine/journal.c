@@ -163,7 +163,17 @@ gb_journal_create(const char *path, const struct gb_enrolment *en,
 }
 
 static enum gb_err
-open_journal(const char *path, bool reader, gb_now_fn *now, void *context,
+open_writer(const char *path, sqlite3 **out, struct gb_fail *fail)
+{
+    return gb_db_open(path, false, GB_BUG(SEQ) ? GB_DB_NORMAL : GB_DB_FULL, out,
+                      fail);
+}
+
+typedef enum gb_err open_fn(const char *path, sqlite3 **out,
+                            struct gb_fail *fail);
+
+static enum gb_err
+open_journal(const char *path, open_fn *open_db, gb_now_fn *now, void *context,
              struct gb_journal **out, struct gb_fail *fail)
 {
     int64_t id;
@@ -176,10 +186,7 @@ open_journal(const char *path, bool reader, gb_now_fn *now, void *context,
     j->now_context = context;
     gb_arena_init(&j->arena, GB_ARENA_MAX);
     gb_buf_init(&j->scratch, GB_RECORD_MAX);
-    enum gb_err e = reader ? gb_db_open_readonly(path, &j->db, fail)
-                           : gb_db_open(path, false,
-                                        GB_BUG(SEQ) ? GB_DB_NORMAL : GB_DB_FULL,
-                                        &j->db, fail);
+    enum gb_err e = open_db(path, &j->db, fail);
     if (!e)
         e = gb_db_int(j->db, "PRAGMA application_id", &id, &found, fail);
     if (!e && id != GB_JOURNAL_APPLICATION)
@@ -202,14 +209,21 @@ enum gb_err
 gb_journal_open(const char *path, gb_now_fn *now, void *context,
                 struct gb_journal **out, struct gb_fail *fail)
 {
-    return open_journal(path, false, now, context, out, fail);
+    return open_journal(path, open_writer, now, context, out, fail);
 }
 
 enum gb_err
 gb_journal_open_reader(const char *path, gb_now_fn *now, void *context,
                        struct gb_journal **out, struct gb_fail *fail)
 {
-    return open_journal(path, true, now, context, out, fail);
+    return open_journal(path, gb_db_open_readonly, now, context, out, fail);
+}
+
+enum gb_err
+gb_journal_open_copy(const char *path, gb_now_fn *now, void *context,
+                     struct gb_journal **out, struct gb_fail *fail)
+{
+    return open_journal(path, gb_db_open_copy, now, context, out, fail);
 }
 
 void

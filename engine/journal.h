@@ -54,6 +54,10 @@ enum gb_err gb_journal_open(const char *path, gb_now_fn *now, void *context,
 enum gb_err gb_journal_open_reader(const char *path, gb_now_fn *now,
                                    void *context, struct gb_journal **out,
                                    struct gb_fail *fail);
+/* A copy that nobody else sees, for what is written and rolled back. */
+enum gb_err gb_journal_open_copy(const char *path, gb_now_fn *now,
+                                 void *context, struct gb_journal **out,
+                                 struct gb_fail *fail);
 /* Read again what is kept in memory (site, schema, clock, counter, actor), as
  * an open would: what another process wrote counts from here on.  After a
  * failure the journal can only be closed. */

@@ -21,7 +21,8 @@ struct again {
     struct gb_journal_known known;
     struct gb_buf ids; /* struct renamed, by rising `old` */
     struct gb_parent parent;
-    int64_t parent_stamp; /* effective */
+    int64_t parent_stamp;  /* effective */
+    struct gb_now was, is; /* the boot that runs, by both journals' names */
     struct gb_again *out;
 };
 
@@ -169,11 +170,21 @@ rename_all(struct again *w, struct gb_op *op)
     }
 }
 
+/* A boot by its name in the new journal: a caller may have one for each file,
+ * and what the boot made that sends it is judged by that boot's clock. */
+static void
+rename_boot(const struct again *w, uint8_t id[16])
+{
+    if (!memcmp(id, w->was.boot, sizeof w->was.boot))
+        memcpy(id, w->is.boot, sizeof w->is.boot);
+}
+
 /* ------------------------------------------------------------- the sets -- */
 
 /* One set out of operations from .. of the copy's, as many as fit. */
 struct part {
     struct gb_set set; /* ops, origins: in the arena of the copy's set */
+    const struct gb_set *of;
     size_t bound;
 };
 
@@ -181,6 +192,7 @@ static void
 begin_part(const struct again *w, const struct gb_set *of, struct part *p)
 {
     struct gb_set *s = &p->set;
+    p->of = of;
     p->bound = GB_SET_OVERHEAD;
     *s = *of;
     s->device = w->to->device;
@@ -189,19 +201,23 @@ begin_part(const struct again *w, const struct gb_set *of, struct part *p)
     s->parent = (struct gb_parent){0};
 }
 
-/* Boots and actors that are not used may not be listed. */
+/* Boots and actors that are not used may not be listed; operations have their
+ * boots of the copy's set until here, in each of its parts. */
 static enum gb_err
-trim_boots(struct gb_set *s, struct gb_arena *arena, struct gb_fail *fail)
+trim_boots(const struct again *w, struct part *p, struct gb_arena *arena,
+           struct gb_fail *fail)
 {
+    struct gb_set *s = &p->set;
     struct gb_boot *boots =
-        gb_arena_array(arena, (size_t)s->nboots, sizeof *boots);
+        gb_arena_array(arena, (size_t)p->of->nboots, sizeof *boots);
     int n = 0, last = -1;
     if (!boots)
         return gb_fail_memory(fail);
     for (int i = 0; i < s->nops; i++) {
         if (s->ops[i].boot != last) {
             last = s->ops[i].boot;
-            boots[n++] = s->boots[last];
+            boots[n] = p->of->boots[last];
+            rename_boot(w, boots[n++].id);
         }
         s->ops[i].boot = n - 1;
     }
@@ -226,7 +242,7 @@ end_part(struct again *w, struct part *p, struct gb_arena *arena,
     if (!e && s->seq == 1)
         s->parent = w->parent;
     if (!e)
-        e = trim_boots(s, arena, fail);
+        e = trim_boots(w, p, arena, fail);
     if (!e)
         e = gb_journal_store(w->to, w->key, s, fail);
     s->ops += s->nops;
@@ -355,8 +371,13 @@ take_boot(struct again *w, struct gb_fail *fail)
     enum gb_err e = gb_db_step(last, &row, fail);
     if (!e && row) {
         sqlite3_stmt *s = gb_journal_sql(w->to, GB_JSQL_ADD_BOOT);
+        struct gb_span known = gb_db_blob(last, 0);
+        uint8_t id[16] = {0};
+        if (known.len == sizeof id)
+            memcpy(id, known.ptr, sizeof id);
+        rename_boot(w, id);
         sqlite3_bind_int64(s, 1, 0);
-        gb_db_bind_blob(s, 2, gb_db_blob(last, 0));
+        gb_db_bind_blob(s, 2, GB_SPAN(id, sizeof id));
         sqlite3_bind_int64(s, 3, sqlite3_column_int64(last, 1));
         sqlite3_bind_int64(s, 4, sqlite3_column_int64(last, 2));
         e = gb_db_run(s, fail);
@@ -414,6 +435,8 @@ gb_journal_again(struct gb_journal *to, struct gb_journal *from,
     if (e)
         return e;
     gb_buf_init(&w.ids, GB_ARENA_MAX);
+    from->now(from->now_context, &w.was);
+    to->now(to->now_context, &w.is);
     to->c.local = false;
     e = run(&w, fail);
     if (!e)

@@ -20,14 +20,6 @@ character(struct gb_span s)
     return 0;
 }
 
-/* Whether the character is a control one: C0, DEL, or C1 (U+0080-9F). */
-static bool
-control(struct gb_span c)
-{
-    return c.len == 1 ? *c.ptr < 0x20 || *c.ptr == 0x7f
-                      : c.len == 2 && c.ptr[0] == 0xc2 && c.ptr[1] < 0xa0;
-}
-
 void
 gb_term_clean(struct gb_buf *out, struct gb_span text)
 {
@@ -36,7 +28,7 @@ gb_term_clean(struct gb_buf *out, struct gb_span text)
         struct gb_span c = GB_SPAN(text.ptr, n);
         if (n == 1 && (*c.ptr == '\n' || *c.ptr == '\t'))
             gb_buf_u8(out, ' ');
-        else if (n == 0 || control(c))
+        else if (n == 0 || gb_utf8_control(c))
             gb_buf_u8(out, '?');
         else
             gb_buf_span(out, c);

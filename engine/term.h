@@ -3,8 +3,9 @@
  *
  * Chinese text takes two columns a character, and everything here counts in
  * columns (gb_utf8_width()).  What came from outside cannot drive the
- * terminal: control characters (C0, DEL, C1) and bytes that are not UTF-8 are
- * shown as '?', line feeds and tabs as spaces.
+ * terminal, nor turn the direction of a line: control characters
+ * (gb_utf8_control()) and bytes that are not UTF-8 are shown as '?', line feeds
+ * and tabs as spaces.
  */
 #ifndef GB_TERM_H
 #define GB_TERM_H
@@ -80,6 +81,9 @@ void gb_progress_end(struct gb_progress *p);
 /* "0 B", "1023 B", "1.0 KiB", "57 MiB"; returns out. */
 const char *gb_term_size(char out[GB_TERM_SIZE], uint64_t bytes);
 
+/* Whether a name can be that of an IANA zone: letters, digits, "_+-", and '/'
+ * within, so that no name leads out of the folder of zones. */
+bool gb_term_zone_name(const char *name);
 /*
  * The zone in which times are shown, an IANA name ("Asia/Shanghai").  It is
  * the process's TZ: set once at the start, before there are threads.

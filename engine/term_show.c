@@ -164,9 +164,8 @@ gb_term_size(char out[GB_TERM_SIZE], uint64_t bytes)
 
 /* ---------------------------------------------------------------- times -- */
 
-/* Whether a name can be a zone's: no way out of the folder of zones. */
-static bool
-zone_name(const char *name)
+bool
+gb_term_zone_name(const char *name)
 {
     static const char letters[] = "abcdefghijklmnopqrstuvwxyz"
                                   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -184,7 +183,7 @@ gb_term_zone(const char *name, struct gb_fail *fail)
     snprintf(path, sizeof path, "%.100s/%.64s",
              folder ? folder : "/usr/share/zoneinfo", name);
     snprintf(value, sizeof value, ":%.64s", name);
-    FILE *f = zone_name(name) ? fopen(path, "re") : NULL;
+    FILE *f = gb_term_zone_name(name) ? fopen(path, "re") : NULL;
     char magic[4] = "";
     bool zone = f && fread(magic, 1, 4, f) == 4 && !memcmp(magic, "TZif", 4);
     if (f)

@@ -37,6 +37,23 @@ gb_utf8_valid(struct gb_span s)
     return true;
 }
 
+size_t
+gb_utf8_control(struct gb_span s)
+{
+    static const struct {
+        int32_t from, to;
+    } ranges[] = {
+        {0, 0x1f},        {0x7f, 0x9f},     {0x200e, 0x200f},
+        {0x202a, 0x202e}, {0x2066, 0x2069},
+    };
+    const uint8_t *p = s.ptr;
+    int32_t c = s.len ? next_point(&p, p + s.len) : -1;
+    for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++)
+        if (c >= ranges[i].from && c <= ranges[i].to)
+            return (size_t)(p - s.ptr);
+    return 0;
+}
+
 /* East Asian Wide and Fullwidth blocks (UAX #11), and combining marks. */
 static size_t
 point_width(int32_t c)

@@ -6,6 +6,7 @@
 #include "armor.h"
 #include "digest.h"
 #include "json.h"
+#include "term.h"
 
 /* ------------------------------------------------------------- writing -- */
 
@@ -208,6 +209,9 @@ read_site(const struct gb_json *ticket, struct gb_site *site,
     if (!e)
         e = read_text(o, "timezone", site->timezone, sizeof site->timezone, 1,
                       fail);
+    if (!e && !gb_term_zone_name(site->timezone))
+        e = gb_fail_set(fail, GB_E_VALUE,
+                        "timezone: not a name such as Asia/Shanghai");
     if (!e)
         e = read_int(o, "epoch", 0, UINT32_MAX, &epoch, fail);
     if (!e)

@@ -23,13 +23,28 @@ count()
     sqlite3 "$hub/hub.db" "SELECT count(*) FROM incident WHERE place LIKE '$1'"
 }
 
+# boot NUMBER: what its journal calls the boot of its last operation
+boot()
+{
+    sqlite3 "$T/$1/journal.db" \
+        "SELECT hex(id) FROM _boot ORDER BY first DESC LIMIT 1"
+}
+
 note 1 before
+was=$(boot 1)
+mv "$T/1" "$T/moved"
+note moved here
+mv "$T/moved" "$T/1"
+same "$(boot 1)" "$was" "boot of a journal that was moved"
 sync 1
 note 1 shared                 # not sent when it is copied
 cp -R "$T/1" "$T/copy"
 note 1 first
 sync 1
+same "$(boot 1)" "$was" "boot of a journal that was copied"
 mine=$(note copy second)
+[ "$(boot copy)" != "$was" ] ||
+    fail "what both write at one moment would be taken for one operation"
 gengbu set "$T/copy" incident "$mine" severity=serious note="复查"
 
 # what it may not do

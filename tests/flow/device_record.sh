@@ -164,6 +164,16 @@ same "$(unsent)" "$had" "operations after the same lines from a pipe"
 lines 1 250 | gengbu record "$j" --jsonl - >"$T/out" # no refs: other lines
 same "$(unsent)" $((had + 250)) "operations after other lines"
 
+# a byte order mark, as some editors write one, is no other file
+{ printf '\357\273\277'; lines 1 250; } >"$T/marked"
+gengbu record "$j" --jsonl "$T/marked" --json >"$T/out"
+same "$(json 'd["lines"], d["skipped"]' <"$T/out")" "(250, 250)" "marked lines"
+{ printf '\357\273\277'; lines 1 2; } >"$T/marked"
+gengbu record "$j" --jsonl "$T/marked" --json >"$T/out"
+same "$(json 'd["lines"], d["inserted"]' <"$T/out")" "(2, 2)" "other ones"
+printf '\357\273\277' >"$T/marked"
+gengbu record "$j" --jsonl "$T/marked" >"$T/out"
+
 # A line that is wrong, in the second hundred: what is before it is in, and
 # once the line is right the rest follows, nothing twice, though the lines
 # have no names of their own.

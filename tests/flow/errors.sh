@@ -122,6 +122,7 @@ only="setpriv --bounding-set=-dac_override,-dac_read_search"
 only="$only --inh-caps=-dac_override,-dac_read_search"
 [ "$(id -u)" = 0 ] || only=
 before=$(gengbu list "$j" incident --json)
+digest=$(gengbu digest "$j")
 work=$(gengbu-hub digest "$hub")
 # a journal that was written back, as when its last process ended
 chmod -R a-w "$j" "$hub" "$T/stick"
@@ -131,7 +132,7 @@ fi
 same "$($only gengbu list "$j" incident --json)" "$before" "list, read-only"
 $only gengbu show "$j" incident "$id" >/dev/null
 $only gengbu status "$j" >/dev/null
-refused 1 "$j/journal.db: is read-only: check" $only gengbu digest "$j"
+same "$($only gengbu digest "$j")" "$digest" "digest of a read-only journal"
 refused 1 "$j/lock: cannot be locked: no permission" \
     $only gengbu record "$j" sos raised_at=now
 refused 1 "$j/journal.db: is read-only: check" \

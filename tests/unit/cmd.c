@@ -190,6 +190,17 @@ static const struct {
      "gengbu: --json takes no argument" RECORD_USAGE},
     {&program, "record J scan --help=1", 2, "",
      "gengbu: --help takes no argument" RECORD_USAGE},
+    {&program, "record J scan -h=", 2, "",
+     "gengbu: --help takes no argument" RECORD_USAGE},
+    {&program, "-h=1 --json record J scan", 2, "",
+     "gengbu: --help takes no argument" RECORD_USAGE},
+    {&audit, "-h= L.git", 2, "",
+     "gengbu-audit: --help takes no argument; usage: gengbu-audit LEDGER.git "
+     "[--key FINGERPRINT]\n"},
+    {&program, "sync -hx", 0,
+     "usage: gengbu sync JOURNAL\nexchange with the hub\n\nOptions:\n"
+     "  -h, --help  show this\n",
+     ""},
     {&program, "record J scan -a 1 --actor 2", 2, "",
      "gengbu: --actor is given twice" RECORD_USAGE},
     {&program, "sync", 2, "",

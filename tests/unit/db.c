@@ -384,6 +384,27 @@ reading_only_writes_nothing(void **state)
 }
 
 static void
+a_copy_is_its_own(void **state)
+{
+    (void)state;
+    sqlite3 *db = opened(GB_DB_FULL), *copy;
+    struct gb_fail fail = {0};
+    assert_int_equal(gb_db_open_copy("/tmp/no/such/folder/j.db", &copy, &fail),
+                     GB_E_IO);
+    assert_null(copy);
+    assert_int_equal(
+        gb_db_exec(db, "CREATE TABLE t(a); INSERT INTO t VALUES (1)", NULL),
+        GB_OK);
+    assert_int_equal(gb_db_open_copy(path, &copy, &fail), GB_OK);
+    assert_int_equal(gb_db_exec(copy, "INSERT INTO t VALUES (2)", &fail),
+                     GB_OK);
+    assert_int_equal(integer(copy, "SELECT sum(a) FROM t"), 3);
+    assert_int_equal(integer(db, "SELECT sum(a) FROM t"), 1);
+    gb_db_close(copy);
+    gb_db_close(db);
+}
+
+static void
 a_lock_held_elsewhere_is_busy(void **state)
 {
     (void)state;
@@ -433,6 +454,7 @@ main(void)
         cmocka_unit_test_teardown(files_that_cannot_be_used_are_named, clean),
         cmocka_unit_test_teardown(damage_is_named, clean),
         cmocka_unit_test_teardown(reading_only_writes_nothing, clean),
+        cmocka_unit_test_teardown(a_copy_is_its_own, clean),
         cmocka_unit_test_teardown(a_lock_held_elsewhere_is_busy, clean),
         cmocka_unit_test_teardown(a_file_that_moved_is_seen, clean),
     };

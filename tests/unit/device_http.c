@@ -250,6 +250,25 @@ answers_are_taken_as_the_table_says(void **state)
     }
 }
 
+/* More than curl holds of a header: no hub sends that, and memory is left. */
+static void
+a_header_without_end_is_no_hubs(void **state)
+{
+    (void)state;
+    static const char start[] = "HTTP/1.1 200 OK\r\nX: ";
+    static char answer[5 << 20];
+    struct gb_fail fail = {0};
+    struct script s = {.answer = answer};
+    struct client c = {.size = 5};
+    memset(answer, 'x', sizeof answer - 1);
+    memcpy(answer, start, sizeof start - 1);
+    assert_int_equal(post(&s, &c, true, &fail), GB_E_NETWORK);
+    assert_non_null(strstr(fail.text, WHERE));
+    if (!strstr(fail.text, "the answer is not one of a hub"))
+        fail_msg("%s", fail.text);
+    gb_buf_release(&c.got);
+}
+
 static void
 a_refusal_while_sending_is_heard(void **state)
 {
@@ -375,6 +394,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bodies_travel_whole_both_ways),
         cmocka_unit_test(answers_are_taken_as_the_table_says),
+        cmocka_unit_test(a_header_without_end_is_no_hubs),
         cmocka_unit_test(a_refusal_while_sending_is_heard),
         cmocka_unit_test(callbacks_end_the_exchange_with_their_own_words),
         cmocka_unit_test(silence_is_not_waited_for_for_ever),

@@ -7,6 +7,7 @@
 
 #include "engine/id.h"
 #include "engine/journal_again.h"
+#include "engine/journal_private.h"
 #include "hub/known.h"
 #include "hub/takeover.h"
 
@@ -188,6 +189,38 @@ a_copy_goes_on_under_a_new_number(void **state)
     same_digest(&s->w, &s->old);
 }
 
+/* Each file has its own name for the boot that runs: what the copy made in it
+ * is of the new journal's boot, which sends it, and keeps its origin. */
+static void
+the_boot_that_runs_goes_on(void **state)
+{
+    struct scene *s = *state;
+    struct gb_again counts;
+    struct gb_arena arena;
+    struct gb_set set;
+    struct gb_line line;
+    bool there;
+    insert(&s->copy, "copy");
+    int64_t began =
+        device_number(&s->copy, "SELECT wall FROM _boot ORDER BY first DESC");
+    s->w.time_ms += 5000;
+    continue_as(&s->w, &s->next, 2, &s->copy, &counts);
+    gb_arena_init(&arena, GB_ARENA_MAX);
+    GOOD(gb_journal_open_set(s->next.j, 1, &arena, &set, &line, &there, &why));
+    assert_true(there);
+    assert_int_equal(set.nops, 2);
+    assert_int_equal(set.nboots, 2);
+    assert_int_equal(set.boots[0].id[0], 1);
+    assert_int_equal(set.boots[1].id[0], 2 + s->next.boots);
+    assert_int_equal(set.origins[1].boot[0], 1 + s->copy.boots);
+    gb_set_release(&set);
+    gb_arena_release(&arena);
+    insert(&s->next, "next");
+    assert_int_equal(
+        device_number(&s->next, "SELECT wall FROM _boot ORDER BY first DESC"),
+        began);
+}
+
 /* The first chain delivers what was captured again only afterwards. */
 static void
 what_comes_late_under_the_old_number_repeats(void **state)
@@ -362,6 +395,7 @@ main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(a_copy_goes_on_under_a_new_number),
+        TEST(the_boot_that_runs_goes_on),
         TEST(what_comes_late_under_the_old_number_repeats),
         TEST(references_follow_their_records),
         TEST(a_copy_of_a_copy),

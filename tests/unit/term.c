@@ -87,6 +87,10 @@ outside_text_cannot_drive_the_terminal(void **state)
          5, "?31m"},
         {"\xc2\xa0", 2, "\xc2\xa0"},
         {"\xff\xe5\xa4", 3, "???"},
+        {"a\u202eb\u202a", 8, "a?b?"},
+        {"\u2066\u2069\u200e\u200f", 12, "????"},
+        {"\u200d\u2010\u2029\u202f\u2065\u206a", 18,
+         "\u200d\u2010\u2029\u202f\u2065\u206a"},
         {"大堂", 6, "大堂"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

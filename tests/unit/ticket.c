@@ -179,6 +179,10 @@ static const struct {
     {"Asia/Shanghai",
      "Asia/ShanghaiShanghaiShanghaiShanghaiShanghaiShanghaiShanghaiShanghai",
      "timezone", GB_E_TICKET},
+    {"Asia/Shanghai", "../../etc/passwd", "timezone", GB_E_TICKET},
+    {"Asia/Shanghai", "/etc/localtime", "timezone", GB_E_TICKET},
+    {"Asia/Shanghai", "Asia/", "timezone", GB_E_TICKET},
+    {"Asia/Shanghai", "北京时间", "timezone", GB_E_TICKET},
     {"\"epoch\": 3", "\"epoch\": -1", "epoch", GB_E_TICKET},
     {"\"epoch\": 3", "\"epoch\": 4294967296", "epoch", GB_E_TICKET},
     {"\"device\": 7", "\"device\": 0", "device", GB_E_TICKET},
@@ -223,6 +227,11 @@ test_refused(void **state)
     struct gb_fail fail;
     assert_int_equal(read_changed("{", "{", &fail), GB_OK);
     assert_int_equal(read_changed("{", "{\"later\": [1], ", &fail), GB_OK);
+    static const char *const zones[] = {"UTC", "Etc/GMT+8",
+                                        "America/Port-au-Prince",
+                                        "America/Argentina/Buenos_Aires"};
+    for (size_t i = 0; i < sizeof zones / sizeof *zones; i++)
+        assert_int_equal(read_changed("Asia/Shanghai", zones[i], &fail), GB_OK);
 }
 
 /* The identity of the curve: one signature under it fits every message. */
