@@ -132,11 +132,8 @@ import_folder(struct importing *w, const char *folder, struct gb_fail *fail)
 {
     struct gb_names names = {0};
     char path[GB_FILE_PATH_MAX];
-    enum gb_err e = gb_file_list(folder, &names, fail);
+    enum gb_err e = gb_file_list_files(folder, EXTENSION, &names, fail);
     for (size_t i = 0; i < names.count && !e; i++) {
-        size_t n = strlen(names.list[i]);
-        if (n < 5 || strcmp(names.list[i] + n - 4, EXTENSION))
-            continue;
         snprintf(path, sizeof path, "%.3000s/%s", folder, names.list[i]);
         e = import_file(w, path, false, fail);
     }

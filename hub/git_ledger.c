@@ -263,6 +263,24 @@ not_one(const char *path, struct gb_fail *fail)
                        path);
 }
 
+/* libgit2 opens these by name, and would wait for ever at a FIFO. */
+static enum gb_err
+check_files(const struct gb_ledger *l, struct gb_fail *fail)
+{
+    static const char *const names[] = {"HEAD", "config", "packed-refs",
+                                        GB_LEDGER_REF};
+    char path[GB_FILE_PATH_MAX];
+    struct stat st;
+    enum gb_err err = GB_OK;
+    for (size_t i = 0; !err && i < sizeof names / sizeof *names; i++) {
+        err = gb_git_join(path, l->root, names[i], "", fail);
+        if (!err && !stat(path, &st) && !S_ISREG(st.st_mode))
+            err = gb_fail_set(fail, GB_E_LEDGER,
+                              "%s: not a file: restore it from a backup", path);
+    }
+    return err;
+}
+
 /* What a reader would take for a ledger with holes.  Nobody is accused: the
  * rest is elsewhere. */
 static enum gb_err
@@ -291,6 +309,9 @@ open_repository(struct gb_ledger *l, const char *path, struct gb_fail *fail)
         err = gb_git_join(l->objects, l->root, "objects/", "", fail);
     if (!err)
         err = gb_git_join(l->packs, l->objects, "pack/", "", fail);
+    if (err)
+        return err;
+    err = check_files(l, fail);
     if (err)
         return err;
     int rc = git_repository_open_bare(&l->repo, l->root);

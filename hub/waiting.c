@@ -27,11 +27,11 @@ list(const char *hub, struct gb_names *out, struct gb_fail *fail)
 {
     char path[GB_FILE_PATH_MAX];
     path_of(path, hub, "", "");
-    enum gb_err e = gb_file_list(path, out, fail);
+    enum gb_err e = gb_file_list_files(path, SUFFIX, out, fail);
     size_t n = 0;
     for (size_t i = 0; i < out->count; i++) {
         size_t len = strlen(out->list[i]);
-        if (len > 5 && len < 60 && !strcmp(out->list[i] + len - 5, SUFFIX)) {
+        if (len < 60) {
             out->list[i][len - 5] = 0;
             char *keep = out->list[i];
             out->list[i] = out->list[n];
