@@ -41,8 +41,8 @@ feed(void *arg, struct gb_span bytes, struct gb_fail *fail)
     return gb_ingest_feed(f->ingest, bytes, fail);
 }
 
-/* What is wrong with a bundle, in a line that begins with its name; false when
- * nothing is. */
+/* What is wrong, in a line that begins with the bundle's name, unless the hub
+ * itself failed; false when nothing is. */
 static bool
 judge(const char *path, const struct gb_ingest *g, struct gb_fail *fail)
 {
@@ -51,7 +51,8 @@ judge(const char *path, const struct gb_ingest *g, struct gb_fail *fail)
                     "%u of its sets refused: %s: `gengbu-hub quarantine` shows "
                     "what was kept",
                     g->refused, g->why.text);
-    if (fail->code && strncmp(fail->text, path, strlen(path)))
+    if (fail->code && !gb_err_is_ours(fail->code) &&
+        strncmp(fail->text, path, strlen(path)))
         gb_fail_wrap(fail, "%s", path);
     return fail->code;
 }

@@ -281,6 +281,25 @@ check_files(const struct gb_ledger *l, struct gb_fail *fail)
     return err;
 }
 
+/* A batch is published by comparing what the ref holds with a commit: a name
+ * in it would never match, and every batch fail at its end. */
+static enum gb_err
+check_ref(const struct gb_ledger *l, struct gb_fail *fail)
+{
+    git_reference *ref = NULL;
+    int rc = git_reference_lookup(&ref, l->repo, GB_LEDGER_REF);
+    bool symbolic = !rc && git_reference_type(ref) == GIT_REFERENCE_SYMBOLIC;
+    git_reference_free(ref);
+    git_error_clear(); /* none yet is fine; damage is told by who reads it */
+    if (!symbolic)
+        return GB_OK;
+    return gb_fail_set(fail, GB_E_LEDGER,
+                       "%s" GB_LEDGER_REF ": names another ref, where a "
+                       "commit must stand: `git update-ref --no-deref "
+                       "refs/heads/main COMMIT` puts one there",
+                       l->root);
+}
+
 /* What a reader would take for a ledger with holes.  Nobody is accused: the
  * rest is elsewhere. */
 static enum gb_err
@@ -323,6 +342,8 @@ open_repository(struct gb_ledger *l, const char *path, struct gb_fail *fail)
     if (err)
         return err;
     if (l->write)
+        err = check_ref(l, fail);
+    if (!err && l->write)
         err = gb_git_recover(l, fail);
     if (!err)
         err = drop_midx(l, fail);
