@@ -230,22 +230,13 @@ import_file(struct importing *im, const char *path, bool in_folder)
         gb_report(gb_args_program(im->args)->name, &fail);
 }
 
-static bool
-is_bundle(const char *name)
-{
-    size_t n = strlen(name), ending = strlen(GB_STICK_ENDING);
-    return n > ending && !strcmp(name + n - ending, GB_STICK_ENDING);
-}
-
 static enum gb_err
 import_folder(struct importing *im, const char *path, struct gb_fail *fail)
 {
     char file[GB_FILE_PATH_MAX];
     struct gb_names names;
-    enum gb_err e = gb_file_list(path, &names, fail);
+    enum gb_err e = gb_file_list_files(path, GB_STICK_ENDING, &names, fail);
     for (size_t i = 0; i < names.count && !e; i++) {
-        if (!is_bundle(names.list[i]))
-            continue;
         e = gb_folder_name(file, path, names.list[i], fail);
         if (!e)
             import_file(im, file, true);

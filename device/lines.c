@@ -37,9 +37,9 @@ struct import {
 
 /* -------------------------------------------------------------- reading -- */
 
-/* Standard input, copied to a file that nobody sees. */
+/* Standard input or a pipe, copied to a file that nobody sees. */
 static enum gb_err
-copy_input(int *out, struct gb_fail *fail)
+copy_input(int from, int *out, struct gb_fail *fail)
 {
     uint8_t chunk[CHUNK];
     char name[] = "/tmp/gengbu-XXXXXX";
@@ -48,7 +48,7 @@ copy_input(int *out, struct gb_fail *fail)
     if (*out < 0)
         return gb_file_fail(fail, errno, name, "written");
     unlink(name);
-    while ((n = read(STDIN_FILENO, chunk, sizeof chunk)) != 0) {
+    while ((n = read(from, chunk, sizeof chunk)) != 0) {
         if (n < 0 && errno == EINTR)
             continue;
         if (n < 0)
@@ -66,15 +66,19 @@ copy_input(int *out, struct gb_fail *fail)
 enum gb_err
 gb_lines_open(const char *path, int *fd, struct gb_fail *fail)
 {
-    enum gb_err e = GB_OK;
+    int in = STDIN_FILENO;
     *fd = -1;
-    if (!strcmp(path, "-")) {
-        e = copy_input(fd, fail);
-    } else {
-        *fd = open(path, O_RDONLY | O_CLOEXEC);
-        if (*fd < 0)
-            e = gb_file_fail(fail, errno, path, "read");
+    enum gb_err e = GB_OK;
+    if (strcmp(path, "-"))
+        e = gb_file_input(path, &in, fail);
+    if (!e && in != STDIN_FILENO && lseek(in, 0, SEEK_SET) == 0) {
+        *fd = in; /* transferred */
+        return GB_OK;
     }
+    if (!e)
+        e = copy_input(in, fd, fail);
+    if (in > STDIN_FILENO)
+        close(in);
     if (e && *fd >= 0) {
         close(*fd);
         *fd = -1;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define PIECE (64 * 1024)
@@ -89,6 +90,47 @@ read_some(int fd, void *to, size_t n)
     return got;
 }
 
+/* A pipe of the shell, a terminal: `-` by another name. */
+static bool
+may_stream(const char *path)
+{
+    return !strncmp(path, "/dev/", 5) || !strncmp(path, "/proc/", 6);
+}
+
+/* What was opened may be read, from now on with waiting; or an errno. */
+static int
+check_input(int fd, const char *path, struct stat *st)
+{
+    int flags = fcntl(fd, F_GETFL);
+    if (fstat(fd, st) || flags < 0)
+        return errno;
+    if (S_ISDIR(st->st_mode))
+        return EISDIR;
+    if (!S_ISREG(st->st_mode) && !may_stream(path))
+        return ENOTSUP;
+    return fcntl(fd, F_SETFL, flags & ~O_NONBLOCK) ? errno : 0;
+}
+
+enum gb_err
+gb_file_input(const char *path, int *fd, struct gb_fail *fail)
+{
+    struct stat st;
+    *fd = gb_file_open(path, O_RDONLY | O_NOCTTY | O_NONBLOCK, 0);
+    int number = *fd < 0 ? errno : check_input(*fd, path, &st);
+    if (!number)
+        return GB_OK;
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+    /* a socket: open(2) says ENXIO */
+    if (number == ENOTSUP || (number == ENXIO && !stat(path, &st)))
+        return gb_fail_set(fail, GB_E_IO,
+                           "%.300s: not a file: name a file, or `-` where "
+                           "standard input is read",
+                           path);
+    return gb_file_fail(fail, number, path, "read");
+}
+
 /* Hand on what is left of an open file. */
 static enum gb_err
 feed_fd(int fd, const char *path,
@@ -114,10 +156,11 @@ gb_file_feed(const char *path,
                                  struct gb_fail *fail),
              void *arg, struct gb_fail *fail)
 {
-    int fd = gb_file_open(path, O_RDONLY | O_NOCTTY, 0);
-    if (fd < 0)
-        return gb_file_fail(fail, errno, path, "read");
-    enum gb_err err = feed_fd(fd, path, take, arg, fail);
+    int fd;
+    enum gb_err err = gb_file_input(path, &fd, fail);
+    if (err)
+        return err;
+    err = feed_fd(fd, path, take, arg, fail);
     close(fd);
     return err;
 }

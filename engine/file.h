@@ -28,6 +28,10 @@ enum gb_err gb_file_fail(struct gb_fail *fail, int number, const char *path,
 
 /* ------------------------------------------------------------- reading -- */
 
+/* Open a file to be read; *fd is -1 unless GB_OK, and the caller's to close.
+ * Never waits for somebody at the other end: what is no regular file is refused
+ * (GB_E_IO), except below /dev/ and /proc/, where a shell names its pipes. */
+enum gb_err gb_file_input(const char *path, int *fd, struct gb_fail *fail);
 /* Append a whole file to out, whose ceiling holds: GB_E_LIMIT past it. */
 enum gb_err gb_file_read(const char *path, struct gb_buf *out,
                          struct gb_fail *fail);
@@ -89,6 +93,10 @@ struct gb_names {
 };
 enum gb_err gb_file_list(const char *folder, struct gb_names *out,
                          struct gb_fail *fail);
+/* Only those that end so (".gbx", with more before it) and are regular files,
+ * or cannot be looked at: who opens such a one hears why. */
+enum gb_err gb_file_list_files(const char *folder, const char *ending,
+                               struct gb_names *out, struct gb_fail *fail);
 void gb_names_release(struct gb_names *names); /* may be repeated */
 
 /* --------------------------------------------------------------- locks -- */

@@ -134,6 +134,34 @@ gb_file_list(const char *folder, struct gb_names *out, struct gb_fail *fail)
     return err;
 }
 
+/* Whether a name of a folder is one of a file to be read. */
+static bool
+is_file(const char *folder, const char *name, const char *ending)
+{
+    char path[GB_FILE_PATH_MAX];
+    struct stat st;
+    size_t n = strlen(name), tail = strlen(ending);
+    if (n <= tail || strcmp(name + n - tail, ending))
+        return false;
+    int len = snprintf(path, sizeof path, "%s/%s", folder, name);
+    return len >= (int)sizeof path || stat(path, &st) || S_ISREG(st.st_mode);
+}
+
+enum gb_err
+gb_file_list_files(const char *folder, const char *ending, struct gb_names *out,
+                   struct gb_fail *fail)
+{
+    enum gb_err err = gb_file_list(folder, out, fail);
+    size_t n = 0;
+    for (size_t i = 0; i < out->count; i++)
+        if (is_file(folder, out->list[i], ending))
+            out->list[n++] = out->list[i];
+        else
+            free(out->list[i]);
+    out->count = n;
+    return err;
+}
+
 void
 gb_names_release(struct gb_names *names)
 {

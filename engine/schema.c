@@ -1,12 +1,11 @@
 /* schema.c - schemas as values: text, look-ups, succession; see schema.h */
 #include "schema.h"
 
-#include <dirent.h>
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "file.h"
 #include "limits.h"
 #include "schema_load.h"
 
@@ -118,53 +117,24 @@ gb_schema_unpack(struct gb_span text, struct gb_arena *arena,
 
 /* --------------------------------------------------------- folder -- */
 
-/* Add one file's text to what was read so far. */
+/* Read the files of these names; texts are borrowed from `bytes`. */
 static enum gb_err
-read_file(const char *folder, const char *name, struct gb_buf *out,
-          struct gb_fail *fail)
+read_files(const char *folder, const struct gb_names *names,
+           struct gb_buf *bytes, struct gb_schema_file *files,
+           struct gb_fail *fail)
 {
-    char path[4096];
-    int n = snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *f = n < (int)sizeof path ? fopen(path, "rbe") : NULL;
-    if (!f)
-        return gb_fail_set(fail, GB_E_IO, "%s/%s: cannot be read: %s", folder,
-                           name, strerror(errno));
-    size_t got;
-    char piece[8192];
-    while ((got = fread(piece, 1, sizeof piece, f)) > 0 && !out->failed)
-        gb_buf_add(out, piece, got);
-    bool bad = ferror(f) != 0;
-    fclose(f);
-    if (bad)
-        return gb_fail_set(fail, GB_E_IO, "%s: reading failed", path);
-    return gb_buf_check(out, path, fail);
-}
-
-/* scandir callback: visible files that end in .sql. */
-static int
-is_schema_file(const struct dirent *entry)
-{
-    size_t n = strlen(entry->d_name);
-    return *entry->d_name != '.' && n > 4 &&
-           !strcmp(entry->d_name + n - 4, ".sql");
-}
-
-/* Read the files named by entries; texts are borrowed from `bytes`. */
-static enum gb_err
-read_entries(const char *folder, struct dirent **entries, int n,
-             struct gb_buf *bytes, struct gb_schema_file *files,
-             struct gb_fail *fail)
-{
+    char path[GB_FILE_PATH_MAX];
     enum gb_err err = GB_OK;
-    for (int i = 0; !err && i < n; i++) {
+    for (size_t i = 0; !err && i < names->count; i++) {
         size_t start = bytes->len;
-        err = read_file(folder, entries[i]->d_name, bytes, fail);
-        files[i] = (struct gb_schema_file){entries[i]->d_name,
+        snprintf(path, sizeof path, "%.3000s/%s", folder, names->list[i]);
+        err = gb_file_read(path, bytes, fail);
+        files[i] = (struct gb_schema_file){names->list[i],
                                            GB_SPAN(NULL, bytes->len - start)};
     }
     /* The buffer no longer moves. */
     const uint8_t *at = bytes->ptr;
-    for (int i = 0; !err && i < n; i++) {
+    for (size_t i = 0; !err && i < names->count; i++) {
         files[i].text.ptr = at;
         at += files[i].text.len;
     }
@@ -175,28 +145,22 @@ enum gb_err
 gb_schema_read_folder(const char *folder, struct gb_buf *out,
                       struct gb_fail *fail)
 {
-    struct dirent **entries = NULL;
+    struct gb_names names;
     struct gb_schema_file *files = NULL;
     struct gb_buf bytes;
     gb_buf_init(&bytes, GB_SCHEMA_MAX);
     /* Whatever order this is, gb_schema_pack() sorts again. */
-    int n = scandir(folder, &entries, is_schema_file, alphasort);
-    if (n < 0)
-        return gb_fail_set(fail, errno == ENOENT ? GB_E_MISSING : GB_E_IO,
-                           "%s: cannot be read: %s", folder, strerror(errno));
-    enum gb_err err = GB_OK;
-    if (n == 0)
+    enum gb_err err = gb_file_list_files(folder, ".sql", &names, fail);
+    if (!err && !names.count)
         err = gb_fail_set(fail, GB_E_SCHEMA, "%s: there are no .sql files",
                           folder);
-    else if (!(files = calloc((size_t)n, sizeof *files)))
+    if (!err && !(files = calloc(names.count, sizeof *files)))
         err = gb_fail_memory(fail);
     if (!err)
-        err = read_entries(folder, entries, n, &bytes, files, fail);
+        err = read_files(folder, &names, &bytes, files, fail);
     if (!err)
-        err = gb_schema_pack(files, (size_t)n, out, fail);
-    for (int i = 0; i < n; i++)
-        free(entries[i]);
-    free(entries);
+        err = gb_schema_pack(files, names.count, out, fail);
+    gb_names_release(&names);
     free(files);
     gb_buf_release(&bytes);
     return err;

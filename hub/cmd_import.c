@@ -41,8 +41,8 @@ feed(void *arg, struct gb_span bytes, struct gb_fail *fail)
     return gb_ingest_feed(f->ingest, bytes, fail);
 }
 
-/* What is wrong with a bundle, in a line that begins with its name; false when
- * nothing is. */
+/* What is wrong, in a line that begins with the bundle's name, unless the hub
+ * itself failed; false when nothing is. */
 static bool
 judge(const char *path, const struct gb_ingest *g, struct gb_fail *fail)
 {
@@ -51,7 +51,8 @@ judge(const char *path, const struct gb_ingest *g, struct gb_fail *fail)
                     "%u of its sets refused: %s: `gengbu-hub quarantine` shows "
                     "what was kept",
                     g->refused, g->why.text);
-    if (fail->code && strncmp(fail->text, path, strlen(path)))
+    if (fail->code && !gb_err_is_ours(fail->code) &&
+        strncmp(fail->text, path, strlen(path)))
         gb_fail_wrap(fail, "%s", path);
     return fail->code;
 }
@@ -132,11 +133,8 @@ import_folder(struct importing *w, const char *folder, struct gb_fail *fail)
 {
     struct gb_names names = {0};
     char path[GB_FILE_PATH_MAX];
-    enum gb_err e = gb_file_list(folder, &names, fail);
+    enum gb_err e = gb_file_list_files(folder, EXTENSION, &names, fail);
     for (size_t i = 0; i < names.count && !e; i++) {
-        size_t n = strlen(names.list[i]);
-        if (n < 5 || strcmp(names.list[i] + n - 4, EXTENSION))
-            continue;
         snprintf(path, sizeof path, "%.3000s/%s", folder, names.list[i]);
         e = import_file(w, path, false, fail);
     }

@@ -149,6 +149,8 @@ tidy(struct gb_office *o)
                        "with each batch",
                        &why);
     o->untidy = failed;
+    /* should that fail, the next to take the lock looks for itself */
+    gb_office_note_packs(o, &why);
 }
 
 /* From here on the batch is in the ledger: hub.db follows, now or at the next
@@ -158,6 +160,8 @@ publish(struct gb_batch *b, const struct gb_oid *commit, struct gb_fail *fail)
 {
     struct gb_office *o = b->o;
     enum gb_err e = gb_office_put_tip(o, commit, fail);
+    if (!e)
+        e = gb_office_note_packs(o, fail);
     if (!e)
         e = gb_ledger_publish(o->ledger, fail);
     if (e)

@@ -263,6 +263,43 @@ not_one(const char *path, struct gb_fail *fail)
                        path);
 }
 
+/* libgit2 opens these by name, and would wait for ever at a FIFO. */
+static enum gb_err
+check_files(const struct gb_ledger *l, struct gb_fail *fail)
+{
+    static const char *const names[] = {"HEAD", "config", "packed-refs",
+                                        GB_LEDGER_REF};
+    char path[GB_FILE_PATH_MAX];
+    struct stat st;
+    enum gb_err err = GB_OK;
+    for (size_t i = 0; !err && i < sizeof names / sizeof *names; i++) {
+        err = gb_git_join(path, l->root, names[i], "", fail);
+        if (!err && !stat(path, &st) && !S_ISREG(st.st_mode))
+            err = gb_fail_set(fail, GB_E_LEDGER,
+                              "%s: not a file: restore it from a backup", path);
+    }
+    return err;
+}
+
+/* A batch is published by comparing what the ref holds with a commit: a name
+ * in it would never match, and every batch fail at its end. */
+static enum gb_err
+check_ref(const struct gb_ledger *l, struct gb_fail *fail)
+{
+    git_reference *ref = NULL;
+    int rc = git_reference_lookup(&ref, l->repo, GB_LEDGER_REF);
+    bool symbolic = !rc && git_reference_type(ref) == GIT_REFERENCE_SYMBOLIC;
+    git_reference_free(ref);
+    git_error_clear(); /* none yet is fine; damage is told by who reads it */
+    if (!symbolic)
+        return GB_OK;
+    return gb_fail_set(fail, GB_E_LEDGER,
+                       "%s" GB_LEDGER_REF ": names another ref, where a "
+                       "commit must stand: `git update-ref --no-deref "
+                       "refs/heads/main COMMIT` puts one there",
+                       l->root);
+}
+
 /* What a reader would take for a ledger with holes.  Nobody is accused: the
  * rest is elsewhere. */
 static enum gb_err
@@ -293,6 +330,9 @@ open_repository(struct gb_ledger *l, const char *path, struct gb_fail *fail)
         err = gb_git_join(l->packs, l->objects, "pack/", "", fail);
     if (err)
         return err;
+    err = check_files(l, fail);
+    if (err)
+        return err;
     int rc = git_repository_open_bare(&l->repo, l->root);
     if (rc == GIT_ENOTFOUND)
         return not_one(path, fail);
@@ -302,6 +342,8 @@ open_repository(struct gb_ledger *l, const char *path, struct gb_fail *fail)
     if (err)
         return err;
     if (l->write)
+        err = check_ref(l, fail);
+    if (!err && l->write)
         err = gb_git_recover(l, fail);
     if (!err)
         err = drop_midx(l, fail);

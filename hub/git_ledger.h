@@ -9,7 +9,7 @@
  *   git_read.c    files, the log         git_splice.c       writing one
  *   git_diff.c    what a commit changed  git_fold.c         versions of folders
  *   git_sha1.c    a checksum             git_verify.c       for the auditor
- *   git_memory.c  without a disk
+ *   git_memory.c  without a disk         git_whole.c   what is lost
  *
  * libgit2 keeps objects, packs and refs; the bytes of folders and commits are
  * written and read here, strictly and in the one form that they have.

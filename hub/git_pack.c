@@ -146,7 +146,7 @@ static enum gb_err
 map_idx(struct gb_idx *out, const char *path, struct gb_fail *fail)
 {
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 || fstat(fd, &st) != 0 || st.st_size <= 0) {
         int e = errno;
         if (fd >= 0)
@@ -176,7 +176,7 @@ gb_idx_open(struct gb_idx *out, const struct gb_ledger *l, const char *name,
         err = map_idx(out, path, fail);
     if (err)
         return err;
-    int fd = open(pack, O_RDONLY | O_CLOEXEC);
+    int fd = open(pack, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 && errno == ENOENT) /* libgit2 passes over it, too */
         err = gb_fail_set(fail, GB_E_MISSING, "%s: does not exist", pack);
     else if (fd < 0 || fstat(fd, &st) != 0)

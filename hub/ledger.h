@@ -136,6 +136,16 @@ enum gb_err gb_ledger_consolidate(struct gb_ledger *l, size_t packs_max,
 enum gb_err gb_ledger_packs(struct gb_ledger *l, size_t *count,
                             struct gb_fail *fail);
 
+/* Append their names in order, an LF behind each. */
+enum gb_err gb_ledger_pack_names(struct gb_ledger *l, struct gb_buf *out,
+                                 struct gb_fail *fail);
+
+/* Whether every commit up to the tip is in a pack that is there.  So is all
+ * that it added, as a pack has that together.  Reads the log, and all indexes:
+ * some 10 us for each commit. */
+enum gb_err gb_ledger_whole(struct gb_ledger *l, bool *yes,
+                            struct gb_fail *fail);
+
 /* How many packs below 512 MiB the ledger in a folder has: more than
  * GB_LEDGER_PACKS_MAX stay only where merging them fails.  Opens none of them,
  * so damage does not stop it. */

@@ -200,7 +200,9 @@ gb_office_catch_up(struct gb_office *o, gb_progress_fn *progress, void *context,
 {
     struct gb_ledger_tip tip;
     struct gb_ledger_log log = {0};
-    enum gb_err e = gb_ledger_tip(o->ledger, &tip, fail);
+    enum gb_err e = gb_office_check_packs(o, fail);
+    if (!e)
+        e = gb_ledger_tip(o->ledger, &tip, fail);
     if (e || is_at(o, &tip.oid))
         return e;
     /* another process of this hub may have applied it already */

@@ -18,6 +18,12 @@ enum gb_err gb_office_catch_up(struct gb_office *o, gb_progress_fn *progress,
 enum gb_err gb_office_put_tip(struct gb_office *o, const struct gb_oid *tip,
                               struct gb_fail *fail);
 
+/* Under the lock, outside of a transaction: that none of the packs is lost that
+ * hub.db notes (office_packs.c); GB_E_LEDGER names one. */
+enum gb_err gb_office_check_packs(struct gb_office *o, struct gb_fail *fail);
+/* Note those that there are, behind a check under the same lock. */
+enum gb_err gb_office_note_packs(struct gb_office *o, struct gb_fail *fail);
+
 /* "WHAT: WHY", to the office's log. */
 void gb_office_tell(const struct gb_office *o, const char *what,
                     const struct gb_fail *why);

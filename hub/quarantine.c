@@ -99,7 +99,7 @@ read_entry(const char *hub, const char *name, struct gb_quarantine_entry *e)
     struct gb_buf line;
     struct gb_fail ignored = {0};
     path_of(path, hub, name);
-    if (!ends_with(name, ".bin") || stat(path, &st))
+    if (stat(path, &st))
         return false;
     *e = (struct gb_quarantine_entry){.why = "why it is here is not known: the "
                                              "hub was stopped as it came"};
@@ -129,7 +129,7 @@ gb_quarantine_list(const char *hub, gb_quarantine_fn *fn, void *context,
     path_of(path, hub, "more");
     *more = stat(path, &st) ? 0 : (uint64_t)st.st_size;
     path_of(path, hub, "");
-    enum gb_err e = gb_file_list(path, &names, fail);
+    enum gb_err e = gb_file_list_files(path, ".bin", &names, fail);
     for (size_t i = 0; i < names.count && !e; i++)
         if (read_entry(hub, names.list[i], &entry))
             e = fn(context, &entry, fail);

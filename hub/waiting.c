@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "hub/decode.h"
+#include "hub/office_private.h"
 #include "hub/quarantine.h"
 
 #define ROUND_SETS 64 /* tried in one batch, which has room for them */
@@ -27,11 +28,11 @@ list(const char *hub, struct gb_names *out, struct gb_fail *fail)
 {
     char path[GB_FILE_PATH_MAX];
     path_of(path, hub, "", "");
-    enum gb_err e = gb_file_list(path, out, fail);
+    enum gb_err e = gb_file_list_files(path, SUFFIX, out, fail);
     size_t n = 0;
     for (size_t i = 0; i < out->count; i++) {
         size_t len = strlen(out->list[i]);
-        if (len > 5 && len < 60 && !strcmp(out->list[i] + len - 5, SUFFIX)) {
+        if (len < 60) {
             out->list[i][len - 5] = 0;
             char *keep = out->list[i];
             out->list[i] = out->list[n];
@@ -111,7 +112,20 @@ struct attempt {
     size_t n;
     unsigned *taken;
     bool moved; /* one of them left the folder */
+    bool told;  /* what cannot be read was named, once */
 };
+
+/* A file that cannot be read stands in nobody's way: it is told, and the
+ * others go on. */
+static enum gb_err
+unread(const struct attempt *t, const struct gb_fail *why, struct gb_fail *fail)
+{
+    if (why->code == GB_E_MEMORY)
+        return gb_fail_memory(fail);
+    if (!t->told)
+        gb_office_tell(t->o, "a set that waits is passed over", why);
+    return GB_OK;
+}
 
 /* The first bytes of a file, and no more of it. */
 static enum gb_err
@@ -147,9 +161,15 @@ first_due(const struct attempt *t, const char *path, bool *yes,
     struct gb_decoded d = {0};
     struct gb_fail why = {0};
     gb_buf_init(&bytes, GB_SET_MAX);
-    enum gb_err e = gb_file_read(path, &bytes, fail);
-    *yes = !e && gb_container_split(gb_buf_view(&bytes), &parts, &why);
-    if (!e && !*yes) {
+    enum gb_err e = gb_file_read(path, &bytes, &why);
+    bool there = !e;
+    if (e == GB_E_LIMIT)
+        e = GB_OK; /* too large for a set */
+    else if (e)
+        e = unread(t, &why, fail);
+    *yes = why.code == GB_E_LIMIT ||
+           (there && gb_container_split(gb_buf_view(&bytes), &parts, &why));
+    if (there && !*yes) {
         e = gb_decode(t->o->state, parts.signed_bytes, &d, fail);
         if (!e)
             e = gb_office_ready(t->o->state, &d.info, d.in.set, yes, fail);
@@ -173,7 +193,8 @@ due(const struct attempt *t, const char *stem, bool *yes, struct gb_fail *fail)
     enum gb_err e = gb_file_feed(path, take_head, &head, &why);
     if (e && !head.len) {
         gb_buf_release(&head);
-        return gb_fail_set(fail, e, "%s", why.text);
+        *yes = false;
+        return unread(t, &why, fail);
     }
     bool sound = !gb_set_info(gb_buf_view(&head), &info, &why);
     bool follows = sound && gb_set_follows(&info);
@@ -230,6 +251,10 @@ add(struct attempt *t, const char *stem, struct gb_fail *fail)
     gb_buf_init(&w->bytes, GB_SET_MAX);
     path_of(path, t->o->path, stem, SUFFIX);
     enum gb_err e = gb_file_read(path, &w->bytes, &why);
+    if (e && e != GB_E_LIMIT) {
+        gb_buf_release(&w->bytes);
+        return unread(t, &why, fail);
+    }
     if (!e)
         e = gb_container_split(gb_buf_view(&w->bytes), &a->parts, &why);
     if (!e)
@@ -320,6 +345,7 @@ pass(struct attempt *t, struct gb_fail *fail)
     }
     if (!e)
         e = commit_added(t, fail);
+    t->told = true;
     drop(t);
     gb_names_release(&names);
     return e;

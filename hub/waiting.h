@@ -18,7 +18,8 @@
 enum gb_err gb_waiting_keep(const struct gb_office *o,
                             const struct gb_arriving *a, struct gb_fail *fail);
 /* Commit those that can go on, until none of the rest can; they leave the
- * folder.  *taken is increased by the number of those that got a position. */
+ * folder.  A file that cannot be read is told and passed over.  *taken is
+ * increased by the number of those that got a position. */
 enum gb_err gb_waiting_retry(struct gb_office *o, unsigned *taken,
                              struct gb_fail *fail);
 /* How many wait. */

@@ -204,6 +204,8 @@ stop_hub
 pack=$(find "$hub/ledger.git/objects/pack" -name '*.pack' | sort | head -n 1)
 mv "$pack" "$T/pack"
 refused 1 "object" gengbu-hub rebuild "$hub"
+refused 1 "$(basename "$pack" .pack): .* is gone" \
+    gengbu-hub enrol "$hub" --name lost --level 1 --out "$T/lost"
 same "$(gengbu-hub digest "$hub")" "$digest" "hub.db behind a failed rebuild"
 [ ! -e "$hub/hub.db.new" ] || fail "a failed rebuild leaves hub.db.new"
 

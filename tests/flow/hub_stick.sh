@@ -222,3 +222,50 @@ for n in 1 2; do
     gengbu import "$T/$n" "$T/back" >/dev/null
 done
 digests 1 2
+
+# nobody waits for what a FIFO might bring: in a folder it is no bundle, and
+# named it is no file; what a shell names so is read
+mkfifo "$T/ask1/x.gbx"
+ln -s x.gbx "$T/ask1/y.gbx"
+timeout 20 gengbu-hub import "$hub" "$T/ask1" >"$T/out" || fail "a FIFO: $?"
+same "$(grep -c : "$T/out")" 1 "files beside a FIFO"
+mkfifo "$T/back/x.gbx"
+timeout 20 gengbu import "$T/1" "$T/back" >"$T/out" || fail "a FIFO: $?"
+refused 1 'x.gbx: not a file: ' timeout 20 gengbu-hub import "$hub" \
+    "$T/ask1/x.gbx"
+refused 1 'x.gbx: not a file: ' timeout 20 gengbu import "$T/1" "$T/back/x.gbx"
+refused 1 'x.gbx: not a file: ' timeout 20 gengbu init "$T/new" \
+    --ticket "$T/back/x.gbx"
+refused 1 'x.gbx: not a file: ' timeout 20 gengbu-hub load "$hub" unit \
+    "$T/back/x.gbx"
+refused 1 'x.gbx: not a file: ' timeout 20 gengbu record "$T/1" \
+    --jsonl "$T/back/x.gbx"
+mkfifo "$hub/waiting/1-8-00.gbcs" "$hub/quarantine/0123456789abcdef.bin"
+timeout 20 gengbu-hub quarantine "$hub" >"$T/out" || fail "a FIFO: $?"
+! grep 0123456789abcdef "$T/out" || fail "a FIFO in quarantine"
+note 1 s4
+timeout 20 gengbu-hub import "$hub" "$T/s4" >"$T/out" || fail "a FIFO: $?"
+printf '{"table":"incident","fields":{"kind":"other","place":"x",' >"$T/line"
+printf '"happened_at":1764000000000,"severity":"general","text":"滴"}}\n' \
+    >>"$T/line"
+for name in - /dev/stdin; do
+    cat "$T/line" | timeout 20 gengbu record "$T/1" --jsonl $name >"$T/out" ||
+        fail "--jsonl $name"
+done
+
+# what is wrong with the hub's own ledger is no fault of a bundle
+note 1 s5
+git=$hub/ledger.git
+cp -R "$git" "$T/git"
+printf '[pack\n' >"$git/config"
+refused 1 "^gengbu-hub: .*config" gengbu-hub import "$hub" "$T/s5"
+! grep s5 "$T/refused.err" || fail "$(cat "$T/refused.err")"
+cp "$T/git/config" "$git/config"
+mv "$git/refs/heads/main" "$git/refs/heads/other"
+echo "ref: refs/heads/other" >"$git/refs/heads/main"
+refused 1 "ledger.git/refs/heads/main: names another ref, .*update-ref" \
+    gengbu-hub import "$hub" "$T/s5"
+! grep s5 "$T/refused.err" || fail "$(cat "$T/refused.err")"
+git -C "$git" update-ref --no-deref refs/heads/main \
+    "$(cat "$T/git/refs/heads/main")"
+gengbu-hub import "$hub" "$T/s5" >"$T/out" || fail "$(cat "$T/out")"

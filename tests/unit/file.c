@@ -322,6 +322,53 @@ reading_has_a_ceiling(void **state)
     gb_buf_release(&b);
 }
 
+/* A FIFO has nobody at its other end, and would be waited for. */
+static void
+only_files_are_read(void **state)
+{
+    (void)state;
+    struct gb_buf b;
+    struct gb_fail fail = {0};
+    struct gb_names names;
+    char name[600];
+    int fd, ends[2];
+    gb_buf_init(&b, 100);
+    assert_int_equal(mkfifo(path, 0644), 0);
+    alarm(10);
+    assert_int_equal(gb_file_read(path, &b, &fail), GB_E_IO);
+    assert_non_null(strstr(fail.text, "gbx: not a file"));
+    snprintf(name, sizeof name, "%s/link.gbx", folder);
+    assert_int_equal(symlink(path, name), 0);
+    assert_int_equal(gb_file_read(name, &b, &fail), GB_E_IO);
+    unlink(name);
+    /* a shell's pipe is waited for */
+    assert_int_equal(pipe(ends), 0);
+    snprintf(name, sizeof name, "/dev/fd/%d", ends[0]);
+    assert_int_equal(gb_file_input(name, &fd, &fail), GB_OK);
+    assert_false(fcntl(fd, F_GETFL) & O_NONBLOCK);
+    close(fd);
+    assert_int_equal(write(ends[1], "abc", 3), 3);
+    close(ends[1]);
+    assert_int_equal(gb_file_read(name, &b, &fail), GB_OK);
+    assert_int_equal(b.len, 3);
+    close(ends[0]);
+    alarm(0);
+    gb_buf_release(&b);
+    /* nor are others listed; one that leads nowhere is left to its reader */
+    static const char *const links[][2] = {
+        {"/dev/null", "a.gbx"}, {"none", "b.gbx"}, {"/etc/passwd", "c.gbx"},
+        {"/etc", "d.gbx"},      {"none", ".gbx"},  {"/etc/passwd", "e.bin"}};
+    for (size_t i = 0; i < sizeof links / sizeof *links; i++) {
+        snprintf(name, sizeof name, "%s/%s", folder, links[i][1]);
+        assert_int_equal(symlink(links[i][0], name), 0);
+    }
+    assert_int_equal(gb_file_list_files(folder, ".gbx", &names, NULL), GB_OK);
+    assert_int_equal(names.count, 2);
+    assert_string_equal(names.list[0], "b.gbx");
+    assert_string_equal(names.list[1], "c.gbx");
+    gb_names_release(&names);
+}
+
 static enum gb_err
 refuse(void *arg, struct gb_span bytes, struct gb_fail *fail)
 {
@@ -505,6 +552,7 @@ main(void)
         TEST(what_a_crash_left_is_no_hindrance),
         TEST(paths_that_cannot_be_are_named),
         TEST(reading_has_a_ceiling),
+        TEST(only_files_are_read),
         TEST(a_takers_error_ends_the_reading),
         TEST(failures_name_the_remedy),
         TEST(folders_are_made_once),

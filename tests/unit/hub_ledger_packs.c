@@ -440,6 +440,37 @@ damaged_packs(void **state)
     assert_null(l);
 }
 
+/* Nobody waits for what a FIFO might bring. */
+static void
+fifos_are_no_files(void **state)
+{
+    struct world *w = *state;
+    static const char *const names[] = {"refs/heads/main",
+                                        "packed-refs",
+                                        "config",
+                                        "HEAD",
+                                        "objects/pack/pack-0.idx",
+                                        "objects/pack/pack-0.pack"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        struct gb_fail fail = {0};
+        struct gb_ledger *l;
+        assert_int_equal(sh(w,
+                            "cp -R ledger.git old && cd ledger.git && "
+                            "touch objects/pack/pack-0.pack && "
+                            "cp config objects/pack/pack-0.idx && "
+                            "rm -f %s && mkfifo %s",
+                            names[i], names[i]),
+                         0);
+        alarm(10);
+        assert_int_not_equal(gb_ledger_open(&l, w->path, GB_LEDGER_READ, &fail),
+                             GB_OK);
+        alarm(0);
+        assert_non_null(strstr(fail.text, i < 4 ? names[i] : "pack-0.idx: "));
+        assert_true(i >= 4 || strstr(fail.text, ": not a file: "));
+        assert_int_equal(sh(w, "rm -r ledger.git && mv old ledger.git"), 0);
+    }
+}
+
 int
 main(void)
 {
@@ -456,6 +487,7 @@ main(void)
         T(forged_indexes),
         T(verify_finds_damage),
         T(damaged_packs),
+        T(fifos_are_no_files),
     };
     return cmocka_run_group_tests_name("hub_ledger_packs", tests, NULL, NULL);
 }

@@ -175,6 +175,87 @@ test_packs_stay(void **state)
     assert_int_equal(heard, 1);
 }
 
+/* A shell command, of the hub's packs. */
+static void
+in_packs(const struct scene *s, const char *command)
+{
+    char line[900];
+    snprintf(line, sizeof line, "cd '%s/ledger.git/objects/pack' && %s",
+             s->w.path, command);
+    assert_int_equal(system(line), 0);
+}
+
+/* Neither who has the hub open goes on, nor who opens it anew. */
+static void
+assert_missed(struct scene *s, const char *name)
+{
+    struct gb_office *o;
+    for (int i = 0; i < 2; i++) {
+        struct gb_fail fail = {0};
+        assert_int_equal(gb_office_lock(s->other, &fail), GB_E_LEDGER);
+        assert_non_null(strstr(fail.text, name));
+        assert_non_null(strstr(fail.text, "from a backup"));
+        fail = (struct gb_fail){0};
+        assert_int_equal(gb_office_open(s->w.path, "new", &o, &fail),
+                         GB_E_LEDGER);
+        assert_non_null(strstr(fail.text, name));
+    }
+}
+
+static void
+assert_opens(struct scene *s)
+{
+    struct gb_office *o;
+    GOOD(gb_office_open(s->w.path, "new", &o, &why));
+    gb_office_close(o);
+    GOOD(gb_office_lock(s->other, &why));
+    gb_office_unlock(s->other);
+}
+
+/* A pack in the middle of the history is lost, or its index: it is missed, and
+ * all is well once it is back. */
+static void
+test_lost_pack(void **state)
+{
+    static const char *const ends[] = {".pack", ".idx"};
+    struct scene *s = *state;
+    struct gb_names before = {0};
+    char folder[200], pack[300] = "", command[200];
+    snprintf(folder, sizeof folder, "%s/ledger.git/objects/pack", s->w.path);
+    GOOD(gb_file_list(folder, &before, &why));
+    add_entry(s, 1);
+    find_pack(s, &before, pack, sizeof pack);
+    gb_names_release(&before);
+    add_entry(s, 2);
+    char *name = strrchr(pack, '/') + 1;
+    *strrchr(name, '.') = 0;
+    in_packs(s, "cp -R . ../../saved");
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        snprintf(command, sizeof command, "rm %s%s", name, ends[i]);
+        in_packs(s, command);
+        assert_missed(s, name);
+        in_packs(s, "cp -n ../../saved/* .");
+        assert_opens(s);
+    }
+}
+
+/* Merged by one that was killed before it noted that, or by git: nothing is
+ * lost, and what came of it is missed in its turn. */
+static void
+test_packs_merged_unnoted(void **state)
+{
+    struct scene *s = *state;
+    for (int i = 0; i < 3; i++)
+        add_entry(s, i + 1);
+    GOOD(gb_ledger_consolidate(s->other->ledger, 0, &why));
+    assert_opens(s);
+    in_packs(s, "git -C ../.. repack -adq 2>&1");
+    assert_opens(s);
+    add_entry(s, 4);
+    in_packs(s, "rm $(ls -S *.pack | head -n 1)");
+    assert_missed(s, "pack-");
+}
+
 /* ---------------------------------------------- what the tree says of the site
  */
 
@@ -324,10 +405,9 @@ main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_failed_lock),
-        TEST(test_packs_stay),
-        TEST(test_tree_follows),
-        TEST(test_tree_after_recovery),
+        TEST(test_failed_lock),  TEST(test_packs_stay),
+        TEST(test_lost_pack),    TEST(test_packs_merged_unnoted),
+        TEST(test_tree_follows), TEST(test_tree_after_recovery),
     };
     return gb_crypto_init(&why) || cmocka_run_group_tests(tests, NULL, NULL);
 }

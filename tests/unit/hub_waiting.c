@@ -213,12 +213,35 @@ test_retry_fails(void **state)
     char path[200];
     s->w.hub->log = hear;
     said[0] = 0;
-    snprintf(path, sizeof path, "%s/waiting/2-2-00000000.gbcs", s->w.path);
-    assert_int_equal(mkdir(path, 0700), 0);
+    snprintf(path, sizeof path, "%s/waiting", s->w.path);
+    assert_int_equal(rmdir(path), 0);
     make_raw(&s->a, 1, none, 0, &r);
     send_raw(&s->a, &r, true);
     assert_non_null(strstr(said, "what waits cannot be tried again: "));
     gb_buf_release(&r.bytes);
+}
+
+/* One that cannot be read is named once, and the others go on. */
+static void
+test_one_is_unreadable(void **state)
+{
+    struct scene *s = *state;
+    struct raw r[2];
+    char path[200];
+    s->w.hub->log = hear;
+    said[0] = 0;
+    snprintf(path, sizeof path, "%s/waiting/1-1-00.gbcs", s->w.path);
+    assert_int_equal(symlink("nowhere", path), 0);
+    make_raw(&s->a, 1, none, 0, &r[0]);
+    make_raw(&s->a, 2, r[0].sha, 0, &r[1]);
+    send_raw(&s->a, &r[1], false);
+    assert_int_equal(waiting(s), 2);
+    send_raw(&s->a, &r[0], true);
+    assert_int_equal(waiting(s), 1); /* the link */
+    assert_non_null(strstr(said, "is passed over: "));
+    assert_non_null(strstr(said, "1-1-00.gbcs: cannot be read: "));
+    gb_buf_release(&r[0].bytes);
+    gb_buf_release(&r[1].bytes);
 }
 
 /* A set that must wait and cannot be kept is not taken over from its sender;
@@ -255,7 +278,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_stuck_starve_nobody), TEST(test_chain_at_once),
         TEST(test_behind_a_fork),       TEST(test_left_by_a_full_batch),
-        TEST(test_retry_fails),         TEST(test_keep_fails),
+        TEST(test_retry_fails),         TEST(test_one_is_unreadable),
+        TEST(test_keep_fails),
     };
     return gb_crypto_init(&why) || cmocka_run_group_tests(tests, NULL, NULL);
 }

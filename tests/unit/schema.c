@@ -493,9 +493,15 @@ folders_are_read(void **state)
     write_file(folder, ".#a.sql", gb_span_text("an editor's"));
     for (int i = 2; i >= 0; i--)
         write_file(folder, office()[i].name, office()[i].text);
+    char fifo[64];
+    snprintf(fifo, sizeof fifo, "%s/fifo.sql", folder);
+    assert_int_equal(mkfifo(fifo, 0600), 0);
+    alarm(10); /* nobody waits for it */
     assert_int_equal(gb_schema_pack(office(), 3, &want, &fail), GB_OK);
     assert_int_equal(gb_schema_read_folder(folder, &pack, &fail), GB_OK);
     assert_true(gb_span_equal(gb_buf_view(&pack), gb_buf_view(&want)));
+    alarm(0);
+    assert_int_equal(unlink(fifo), 0);
 
     char *large = calloc(1, GB_SCHEMA_MAX);
     write_file(folder, "z.sql", GB_SPAN(large, GB_SCHEMA_MAX));
