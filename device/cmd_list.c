@@ -208,7 +208,7 @@ gb_verb_list(const struct gb_args *args)
     if (!e)
         e = gb_args_int(args, "limit", 0, INT64_MAX, &l.limit, &fail);
     if (!e)
-        e = gb_verb_zone(&l.f, &fail);
+        e = gb_folder_zone(&l.f, &fail);
     if (!e)
         e = gb_fields_schema(l.f.journal, &l.schema, &fail);
     if (!e)

@@ -250,7 +250,7 @@ gb_verb_show(const struct gb_args *args)
     if (!e)
         e = gb_verb_lang(args, &s.lang, &fail);
     if (!e)
-        e = gb_verb_zone(&s.f, &fail);
+        e = gb_folder_zone(&s.f, &fail);
     if (!e)
         e = load(&s, &fail);
     if (!e && gb_args_flag(args, "json"))

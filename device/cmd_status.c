@@ -195,7 +195,7 @@ gb_verb_status(const struct gb_args *args)
     enum gb_err e =
         gb_verb_open(args, &f, "gengbu status", GB_FOLDER_LOOK, &fail);
     if (!e)
-        e = gb_verb_zone(&f, &fail);
+        e = gb_folder_zone(&f, &fail);
     if (!e)
         e = gb_journal_info(f.journal, &info, &fail);
     if (!e)

@@ -7,7 +7,9 @@
 #include <string.h>
 
 #include "engine/id.h"
+#include "engine/term.h"
 #include "near.h"
+#include "present.h"
 
 /* --------------------------------------------------------------- names -- */
 
@@ -124,18 +126,23 @@ int_text(struct gb_folder *f, const struct gb_column *c, struct gb_span s,
          int64_t *out, struct gb_fail *fail)
 {
     struct gb_now now;
+    gb_device_clock_now(&f->clock, &now);
     if (gb_span_equal(s, gb_span_text("now"))) {
-        gb_device_clock_now(&f->clock, &now);
         *out = now.wall_ms;
         return GB_OK;
     }
     if (parse_int(s, out) || gb_id_parse(s, out))
         return GB_OK;
+    if (s.len && gb_present_time(c->name) && memchr(s.ptr, ':', s.len)) {
+        enum gb_err e = gb_folder_zone(f, fail);
+        if (e || gb_term_parse_time(s, now.wall_ms, out))
+            return e;
+    }
     if (c->refers >= 0)
         return gb_fields_record(f->journal, c->refers, s, out, fail);
     return gb_fail_set(fail, GB_E_TYPE,
-                       "'%.*s' is not an integer; a time is `now`, or "
-                       "milliseconds since 1970 UTC",
+                       "'%.*s' is not an integer; a time is `now`, 08:30, "
+                       "\"2026-11-23 08:30\", or milliseconds since 1970 UTC",
                        (int)(s.len < 60 ? s.len : 60), (const char *)s.ptr);
 }
 

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "engine/keyfile.h"
+#include "engine/term.h"
 #include "folder_private.h"
 
 enum gb_err
@@ -228,4 +229,13 @@ gb_folder_keys_wipe(struct gb_folder_keys *keys)
 {
     gb_sign_key_wipe(&keys->sign);
     gb_sign_key_wipe(&keys->receive);
+}
+
+enum gb_err
+gb_folder_zone(struct gb_folder *f, struct gb_fail *fail)
+{
+    struct gb_journal_info info;
+    enum gb_err e = gb_journal_info(f->journal, &info, fail);
+    gb_wipe(info.secret, sizeof info.secret);
+    return e ? e : gb_term_zone(info.site.timezone, fail);
 }

@@ -86,4 +86,7 @@ enum gb_err gb_folder_create(const char *path, const struct gb_ticket *ticket,
 enum gb_err gb_folder_name(char out[GB_FILE_PATH_MAX], const char *folder,
                            const char *name, struct gb_fail *fail);
 
+/* Show and read times in the site's zone, from here on (engine/term.h). */
+enum gb_err gb_folder_zone(struct gb_folder *f, struct gb_fail *fail);
+
 #endif

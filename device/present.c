@@ -108,10 +108,16 @@ gb_present_title(const struct gb_present *p)
 }
 
 bool
-gb_present_right(const struct gb_present *p)
+gb_present_time(const char *name)
 {
     static const char *const times[] = {"_at", "_start", "_end", "_ms"};
-    if (p->id || p->column < 0 || ends_in(p->name, times, 4))
+    return ends_in(name, times, 4);
+}
+
+bool
+gb_present_right(const struct gb_present *p)
+{
+    if (p->id || p->column < 0 || gb_present_time(p->name))
         return false;
     const struct gb_column *c = &p->schema->tables[p->table].columns[p->column];
     return (c->type == GB_INT || c->type == GB_REAL) && !c->nenums;
@@ -120,9 +126,8 @@ gb_present_right(const struct gb_present *p)
 static bool
 is_time(const struct gb_present *p, const struct gb_value *v)
 {
-    static const char *const times[] = {"_at", "_start", "_end", "_ms"};
     return v->type == GB_INT && v->as.i >= TIME_LEAST &&
-           ends_in(p->name, times, 4);
+           gb_present_time(p->name);
 }
 
 /* The word for a value, or NULL: only what is enumerated has one, and what a

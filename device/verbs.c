@@ -66,15 +66,6 @@ gb_verb_lang(const struct gb_args *args, const char **lang,
 }
 
 enum gb_err
-gb_verb_zone(struct gb_folder *f, struct gb_fail *fail)
-{
-    struct gb_journal_info info;
-    enum gb_err e = gb_journal_info(f->journal, &info, fail);
-    gb_wipe(info.secret, sizeof info.secret);
-    return e ? e : gb_term_zone(info.site.timezone, fail);
-}
-
-enum gb_err
 gb_verb_flush(struct gb_buf *out, struct gb_fail *fail)
 {
     enum gb_err e = gb_buf_check(out, "output", fail);

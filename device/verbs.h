@@ -42,9 +42,6 @@ enum gb_err gb_verb_record_of(const struct gb_args *args, int i,
 enum gb_err gb_verb_lang(const struct gb_args *args, const char **lang,
                          struct gb_fail *fail);
 
-/* Times are shown in the site's zone from now on. */
-enum gb_err gb_verb_zone(struct gb_folder *f, struct gb_fail *fail);
-
 /* Print a buffer to standard output and empty it; a failure of it (memory, the
  * ceiling) or of writing is returned. */
 enum gb_err gb_verb_flush(struct gb_buf *out, struct gb_fail *fail);

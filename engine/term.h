@@ -94,5 +94,9 @@ enum gb_err gb_term_zone(const char *name, struct gb_fail *fail);
 const char *gb_term_time(char out[GB_TERM_SIZE], int64_t ms);
 const char *gb_term_date(char out[GB_TERM_SIZE], int64_t ms);
 const char *gb_term_clock(char out[GB_TERM_SIZE], int64_t ms);
+/* Such a time as people write it: "2026-11-23 08:30", with seconds or a T in
+ * between too, or "08:30" for the last time that it was so before now_ms.
+ * False: it is none. */
+bool gb_term_parse_time(struct gb_span text, int64_t now_ms, int64_t *out);
 
 #endif

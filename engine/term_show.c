@@ -235,3 +235,49 @@ gb_term_clock(char out[GB_TERM_SIZE], int64_t ms)
         snprintf(out, GB_TERM_SIZE, "?");
     return out;
 }
+
+/* What strptime() made of the whole text by one format, as a time there; a day
+ * or an hour that there is not is refused, not moved. */
+static bool
+parse(const char *text, const char *format, struct tm *tm, int64_t *out)
+{
+    const char *end = strptime(text, format, tm);
+    if (!end || *end)
+        return false;
+    struct tm is = *tm;
+    is.tm_isdst = -1;
+    time_t t = mktime(&is);
+    *out = (int64_t)t * 1000;
+    return is.tm_mday == tm->tm_mday && is.tm_hour == tm->tm_hour &&
+           is.tm_min == tm->tm_min;
+}
+
+bool
+gb_term_parse_time(struct gb_span text, int64_t now_ms, int64_t *out)
+{
+    static const char *const dated[] = {"%Y-%m-%d %H:%M", "%Y-%m-%d %H:%M:%S",
+                                        "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H:%M:%S"};
+    static const char *const clock[] = {"%H:%M", "%H:%M:%S"};
+    char copy[32];
+    struct tm tm;
+    if (text.len >= sizeof copy || memchr(text.ptr, 0, text.len))
+        return false;
+    memcpy(copy, text.ptr, text.len);
+    copy[text.len] = 0;
+    for (int i = 0; i < 4; i++) {
+        tm = (struct tm){0};
+        if (parse(copy, dated[i], &tm, out))
+            return true;
+    }
+    for (int i = 0; i < 2; i++)
+        for (int day = 0; day < 2; day++) {
+            if (!local_time(now_ms, &tm))
+                return false;
+            tm.tm_mday -= day;
+            tm.tm_sec = 0;
+            mktime(&tm); /* the day before the first of a month */
+            if (parse(copy, clock[i], &tm, out) && *out <= now_ms)
+                return true;
+        }
+    return false;
+}

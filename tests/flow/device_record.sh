@@ -89,6 +89,16 @@ cmp -s "$T/here" "$T/there" || fail "times depend on TZ"
 grep -q "$(TZ=Asia/Shanghai date -d "@$((started / 1000))" '+%F %T')" "$T/here" ||
     fail "the site's time: $(cat "$T/here")"
 
+# ------------------------------------------------------------- times by hand
+
+# A time as it stands in a list, in the site's zone, whatever the shell's.
+id=$(TZ=America/New_York gengbu record "$j" sos raised_at="2026-11-24 23:11")
+same "$(sqlite3 "$j/journal.db" "SELECT max(raised_at) FROM sos
+    WHERE (id >> 40) || '-' || (id & 0xffffffffff) = '$id'")" \
+    "$(TZ=Asia/Shanghai date -d '2026-11-24 23:11' +%s)000" "a time by hand"
+gengbu list "$j" sos | grep -q "^$id .*2026-11-24 23:11:00" ||
+    fail "$(gengbu list "$j" sos)"
+
 # ------------------------------------------------------------ refused
 
 had=$(unsent)
@@ -98,6 +108,8 @@ refused 1 "there are staff" gengbu list "$j" zzzzzzzz
 refused 1 "there are" gengbu record "$j" sos zzzzzzzz=1
 refused 2 "name=value" gengbu record "$j" sos latitude
 refused 2 "given twice" gengbu record "$j" sos latitude=1 latitude=2
+refused 1 "a time is .now., 08:30" gengbu record "$j" sos raised_at=25:11
+refused 1 "a time is .now., 08:30" gengbu record "$j" sos raised_at="2026-02-30 08:30"
 refused 1 "not an integer" gengbu record "$j" sos raised_at=1.5
 refused 1 "not an integer" gengbu record "$j" sos raised_at=9223372036854775808
 refused 1 "not a number" gengbu record "$j" sos latitude=north

@@ -306,6 +306,46 @@ times_are_those_of_the_site(void **state)
     assert_string_equal(gb_term_clock(out, 1795393800999), "00:30");
 }
 
+/* As people write them; the last such time of day that there was. */
+static void
+times_are_read(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t ms; /* -1: none */
+    } rows[] = {
+        {"2026-11-23 08:30", 1795393800000},
+        {"2026-11-23T08:30", 1795393800000},
+        {"2026-11-23 08:30:07", 1795393807000},
+        {"08:30", 1795393800000},
+        {"8:30:07", 1795393807000},
+        {"08:31", 1795307460000}, /* yesterday: it is 08:30:30 */
+        {"2026-02-30 08:30", -1},
+        {"2026-11-23 24:30", -1},
+        {"2026-11-23", -1},
+        {"08:30 ", -1},
+        {"8", -1},
+        {"", -1},
+        {"2026-11-23 08:30:07 and much behind it", -1},
+    };
+    (void)state;
+    assert_int_equal(gb_term_zone("Asia/Shanghai", NULL), GB_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int64_t ms = 0;
+        bool good =
+            gb_term_parse_time(gb_span_text(rows[i].text), 1795393830000, &ms);
+        assert_int_equal(good, rows[i].ms >= 0);
+        if (good)
+            assert_int_equal(ms, rows[i].ms);
+    }
+    /* the hour that a clock leaves out in spring */
+    int64_t ms;
+    assert_int_equal(gb_term_zone("Europe/Berlin", NULL), GB_OK);
+    assert_false(gb_term_parse_time(gb_span_text("2026-03-29 02:30"), 0, &ms));
+    assert_true(gb_term_parse_time(gb_span_text("2026-03-29 03:30"), 0, &ms));
+    assert_int_equal(gb_term_zone("UTC", NULL), GB_OK);
+}
+
 static void
 unknown_zones_are_refused(void **state)
 {
@@ -342,6 +382,7 @@ main(void)
         cmocka_unit_test(progress_is_silent_elsewhere),
         cmocka_unit_test(sizes_are_short),
         cmocka_unit_test(times_are_those_of_the_site),
+        cmocka_unit_test(times_are_read),
         cmocka_unit_test(unknown_zones_are_refused),
     };
     return cmocka_run_group_tests_name("term", tests, NULL, NULL);
