@@ -39,6 +39,8 @@ static const struct {
      "the database is damaged: restore it from a backup or rebuild it"},
     {SQLITE_BUSY, GB_E_BUSY, "in use by another process: try again later"},
     {SQLITE_LOCKED, GB_E_BUSY, "in use by another process: try again later"},
+    /* the one that recovers the WAL does not come to its end */
+    {SQLITE_PROTOCOL, GB_E_BUSY, "in use by another process: try again later"},
     {SQLITE_TOOBIG, GB_E_LIMIT, "a value or statement is too large"},
 };
 
