@@ -13,6 +13,10 @@
 
 #define JUMP_MS 120000 /* of the wall clock against the monotonic one */
 #define SLEW_MS 2000   /* backwards, as time daemons step */
+/* No hub lies idle for so long: an entry that a clock in the future made would
+ * shut the hub until that day. */
+#define IDLE_DAYS 400
+#define DAY_MS 86400000
 
 void
 gb_office_path(const struct gb_office *o, const char *name,
@@ -59,6 +63,13 @@ gb_office_now(struct gb_office *o, int64_t *ms, struct gb_fail *fail)
                            "the hub's clock lies %lld s before its last "
                            "entry: set it right",
                            (long long)((last - now) / 1000));
+    if (last && (now - last) / DAY_MS > IDLE_DAYS &&
+        !getenv("GENGBU_CLOCK_IS_RIGHT"))
+        return gb_fail_set(fail, GB_E_CLOCK,
+                           "the hub's clock lies %lld days after its last "
+                           "entry: set it right, or if it is, start once with "
+                           "GENGBU_CLOCK_IS_RIGHT=1 in the environment",
+                           (long long)((now - last) / DAY_MS));
     *ms = now < last ? last : now;
     return GB_OK;
 }

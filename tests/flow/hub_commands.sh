@@ -221,3 +221,16 @@ same "$(sqlite3 "$hub/hub.db" 'SELECT contact FROM service_request')" 赵六 \
 serve_hub
 gengbu sync "$T/1" --hub "$url" >/dev/null
 digests 1
+
+# ------------------------------------------------ a clock far in the future
+
+cp -R "$hub" "$T/idle"
+later=$(($(date +%s) + 20 * 365 * 86400))000
+printf 'ref,name,level\nlate,晚,1\n' >"$T/late.csv"
+refused 1 "730[01] days after its last entry: set it right, or" \
+    env GENGBU_CLOCK_MS="$later" gengbu-hub load "$T/idle" staff "$T/late.csv"
+gengbu-hub load "$T/idle" staff "$T/late.csv" >"$T/out"
+printf 'ref,name,level\nlater,更晚,1\n' >"$T/late.csv"
+GENGBU_CLOCK_IS_RIGHT=1 GENGBU_CLOCK_MS="$later" \
+    gengbu-hub load "$T/idle" staff "$T/late.csv" >"$T/out"
+GENGBU_CLOCK_MS="$later" gengbu-hub load "$T/idle" staff "$T/late.csv" >"$T/out"
