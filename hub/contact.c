@@ -23,8 +23,7 @@ gb_contact_note(struct gb_state *st, const struct gb_request *r, int64_t now_ms,
     return gb_db_execf(
         db, fail,
         "INSERT INTO _contact VALUES(%d, %lld, %lld, %lld, %lld, %lld, '', 0) "
-        "ON "
-        "CONFLICT DO UPDATE SET merged = excluded.merged, highest = "
+        "ON CONFLICT DO UPDATE SET merged = excluded.merged, highest = "
         "excluded.highest, schema = excluded.schema, made_ms = "
         "excluded.made_ms WHERE excluded.merged >= merged OR excluded.made_ms "
         "> made_ms;"

@@ -1,6 +1,5 @@
 /*
- * contact.h - what each device last asked for, and which one takes over the
- * work of another: tables _contact and _takeover in hub.db.
+ * contact.h - what each device last asked for: table _contact in hub.db.
  *
  * An export starts a device's delta where its last request said that it
  * stands, and fits every head that it was brought to since (handed.h).  This

@@ -26,10 +26,9 @@ struct gb_explaining {
     bool begun;
     uint64_t *positions;
     size_t n, room;
-    struct gb_explain_op
-        *released; /* in the order in which they took effect, */
-    size_t nreleased, released_room;
-    size_t taken; /* of which so many have */
+    /* In the order in which they took effect, of which `taken` have. */
+    struct gb_explain_op *released;
+    size_t nreleased, released_room, taken;
 };
 
 /* The positions of all sets that have to do with the record, in order, and the

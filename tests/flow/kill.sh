@@ -2,7 +2,7 @@
 # kill -9 at the n-th call that writes, syncs, renames, removes or sends, in a
 # handheld that records and exports, and in a hub that takes in a stick.  The
 # same command again, without the kill, must end with every operation there
-# once: the digests are those of a run that nobody disturbed.
+# once.
 . "$(dirname "$0")/lib.sh"
 LINES=250
 least=106 # values of n on each side

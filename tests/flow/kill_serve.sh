@@ -5,7 +5,7 @@
 # again, every operation is there once: records are counted, a sum shows what
 # was taken twice, and hub, handheld, audit and a rebuilt hub agree.
 . "$(dirname "$0")/lib.sh"
-least=108 # kills of each, some of which come too late
+least=108 # kills of a server, some of which come too late
 # a sanitized program starts slowly, and where it is killed is the same
 case $build in *address*) least=16 ;; esac
 
