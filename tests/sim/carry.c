@@ -38,6 +38,7 @@ static struct sim_net
 weather(struct world *w)
 {
     struct sim_net net = {-1, -1, false, false};
+    net.lost = w->lose;
     if (w->calm)
         return net;
     if (sim_chance(&w->chance, 12))
@@ -109,8 +110,8 @@ new_stick(struct world *w, bool down, int device)
 
 /* The hub's bundle for a device, as `gengbu-hub export` makes it: from where
  * the hub last saw it, or as for one that has nothing. */
-static void
-export_down(struct handheld *h)
+struct sim_parcel *
+sim_stick_down(struct handheld *h)
 {
     struct world *w = h->w;
     struct gb_fail fail = {0};
@@ -120,7 +121,7 @@ export_down(struct handheld *h)
                           .write = gb_bundle_to_buf,
                           .arg = &p->bytes};
     enum gb_err e = gb_contact_ask(w->office->state, h->number, &a.ask, &fail);
-    if (sim_chance(&w->chance, 20))
+    if (!w->calm && sim_chance(&w->chance, 20))
         a.ask.from = 0;
     a.ask.clock_ms = w->time_ms;
     if (!e)
@@ -130,6 +131,7 @@ export_down(struct handheld *h)
              e ? fail.text : "");
     if (e && e != GB_E_KEY && e != GB_E_STATE)
         sim_broken(w, "no stick for device %d: %s", h->number, fail.text);
+    return p;
 }
 
 static void
@@ -160,7 +162,7 @@ sim_stick_out(struct handheld *h)
     if (sim_chance(&h->w->chance, 60))
         export_up(h);
     else
-        export_down(h);
+        sim_stick_down(h);
 }
 
 /* Errors of a stick that was meant for another time. */
@@ -170,8 +172,8 @@ stale(enum gb_err e)
     return e == GB_E_STATE || e == GB_E_FORMAT;
 }
 
-static void
-import_down(struct handheld *h, struct gb_span bytes)
+void
+sim_stick_take(struct handheld *h, struct gb_span bytes)
 {
     struct world *w = h->w;
     struct gb_stick_import out;
@@ -204,7 +206,7 @@ sim_stick_in(struct world *w)
     if (p->down) {
         struct handheld *h = sim_handheld_of(w, p->device);
         if (h)
-            import_down(h, bytes);
+            sim_stick_take(h, bytes);
     } else {
         sim_tell(w, "%s of device %d comes to the hub, %zu bytes",
                  p->stick ? "a stick" : "an old request", p->device, bytes.len);

@@ -121,6 +121,81 @@ clock_of_a_copy(struct world *w)
     h->offset_ms = YEAR;
 }
 
+static void
+add(struct handheld *h, int64_t id, const char *column, int64_t v)
+{
+    struct sim_write what = sim_write_of(h, GB_SET, id, column, v);
+    h->w->time_ms += 1000;
+    what.values[0].add = true;
+    sim_write_this(h, what);
+}
+
+/* What a handheld's record shows. */
+static void
+must_show(struct handheld *h, int64_t id, const char *column, int64_t v)
+{
+    struct gb_arena arena;
+    struct gb_rec r;
+    bool found;
+    sim_handheld_open(h);
+    gb_arena_init(&arena, GB_ARENA_MAX);
+    SIM_MUST(h->w, gb_tables_load(gb_journal_tables(h->folder.journal), SIM_R,
+                                  id, &arena, &r, &found, &why));
+    int c = gb_table_column(r.table, gb_span_text(column));
+    struct gb_value is = gb_cell_value(&r.table->columns[c], &r.cells[c]);
+    if (is.as.i != v)
+        sim_broken(h->w, "%s shows %lld in place of %lld", column,
+                   (long long)is.as.i, (long long)v);
+    gb_arena_release(&arena);
+}
+
+/*
+ * The hub committed, but its reply was lost.  An older delta, a newer one, both
+ * on sticks, and a sync come in one of their orders: a sum is never doubled,
+ * and what showed before never comes back.
+ */
+static void
+lost_reply(struct world *w, const int order[3])
+{
+    enum { OLDER, NEWER, SYNC };
+    struct handheld *h = w->h, *other = w->h + 1;
+    struct sim_parcel *stick[2];
+    int64_t id = insert(h, "su", 1), la = 2;
+    sim_sync(h);
+    sim_sync(other);
+    add(other, id, "su", 10);
+    sim_sync(other);
+    stick[OLDER] = sim_stick_down(h);
+    add(h, id, "su", 5);
+    set(h, id, "la", 2);
+    w->lose = true;
+    sim_sync(h);
+    w->lose = false;
+    sim_sync(other);
+    set(other, id, "la", 3);
+    sim_sync(other);
+    stick[NEWER] = sim_stick_down(h);
+    must_show(h, id, "su", 6);
+    for (int i = 0; i < 3; i++) {
+        if (order[i] == SYNC)
+            sim_sync(h);
+        else
+            sim_stick_take(h, gb_buf_view(&stick[order[i]]->bytes));
+        la = order[i] == OLDER ? la : 3;
+        must_show(h, id, "su", 16);
+        must_show(h, id, "la", la);
+    }
+}
+
+static void
+lost_replies(struct world *w)
+{
+    static const int orders[][3] = {{0, 1, 2}, {0, 2, 1}, {1, 0, 2},
+                                    {1, 2, 0}, {2, 0, 1}, {2, 1, 0}};
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++)
+        lost_reply(w, orders[i]);
+}
+
 static const struct {
     const char *name;
     void (*run)(struct world *w);
@@ -128,7 +203,8 @@ static const struct {
                  {"a clock that fell twice", fallen_twice},
                  {"a claim of one's own", own_claim},
                  {"the level of then", level_of_then},
-                 {"the clock of a copy", clock_of_a_copy}};
+                 {"the clock of a copy", clock_of_a_copy},
+                 {"replies that were lost", lost_replies}};
 
 void
 sim_scenarios(struct world *w)

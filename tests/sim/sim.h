@@ -137,6 +137,7 @@ struct world {
     int step;
     int64_t time_ms; /* that passes for everybody */
     bool calm;       /* nothing goes wrong any more */
+    bool lose;       /* but that the replies are lost (scenario.c) */
 
     struct sim_disk *hub_disk;
     struct gb_ledger_store *store;
@@ -250,6 +251,9 @@ bool sim_excused(const struct handheld *h, enum gb_err e);
 void sim_sync_after(struct handheld *h);
 void sim_stick_out(struct handheld *h);
 void sim_stick_in(struct world *w);
+/* The hub's stick for a handheld, and what a handheld makes of one. */
+struct sim_parcel *sim_stick_down(struct handheld *h);
+void sim_stick_take(struct handheld *h, struct gb_span bytes);
 /* Room for one more; when there is none, one that never arrives. */
 struct sim_parcel *sim_parcel_new(struct world *w);
 /* A bundle of sets, sealed to the hub, with the request in front. */
