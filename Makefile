@@ -118,7 +118,7 @@ $(B)/tests/sim/sim: $(SIM) $(SIM_DEVICE) $(SIM_HUB) $(A)
 	$(Q)$(LINK) $(SIM_WRAP:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
 
 sim: $(B)/tests/sim/sim ## random worlds: SEED=1 COUNT=20000 DEVICES=2..200
-	@$< $(or $(SEED),1) $(or $(COUNT),20000) \
+	@tools/sim $< $(or $(SEED),1) $(or $(COUNT),20000) \
 	    $(if $(DEVICES),--devices $(DEVICES))
 
 sim-bugs: deps ## plant known mistakes: after how many worlds each is found
