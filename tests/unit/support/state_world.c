@@ -163,8 +163,8 @@ world_put_schema(struct world *w, const struct gb_schema *s)
     gb_buf_release(&payload);
 }
 
-static void
-put_device(struct world *w, int number, int level)
+void
+world_put_device(struct world *w, int number, int level)
 {
     struct gb_buf payload;
     gb_buf_init(&payload, GB_SET_MAX);
@@ -197,7 +197,7 @@ world_begin(struct world *w, const struct gb_schema *s, int devices)
     gb_state_on_fetch(w->st, fetch, w);
     world_put_schema(w, s);
     for (int d = 1; d <= devices; d++)
-        put_device(w, d, d > 2 ? 2 : 1);
+        world_put_device(w, d, d > 2 ? 2 : 1);
     w->received_ms = WORLD_START_MS + 6000;
 }
 

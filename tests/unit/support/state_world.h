@@ -46,6 +46,8 @@ int world_release_due(struct world *w);
 /* A person's forced release of everything that waits; returns how many. */
 int world_force_all(struct world *w);
 void world_put_schema(struct world *w, const struct gb_schema *s);
+/* Enrol a device, or change its level. */
+void world_put_device(struct world *w, int number, int level);
 /* One number from the state's database. */
 int64_t world_number(struct world *w, const char *sql);
 
