@@ -17,6 +17,8 @@
 /* Base64 and JSON around it must stay below GB_TICKET_MAX. */
 #define DELTA_MAX (GB_TICKET_MAX / 4 * 3 - 65536)
 
+#define ATTRIBUTE_LETTERS "abcdefghijklmnopqrstuvwxyz0123456789_"
+
 struct enrolling {
     const struct gb_args *args;
     struct gb_office *office;
@@ -34,7 +36,7 @@ struct enrolling {
 static enum gb_err
 add_attribute(char *lines, const char *text, struct gb_fail *fail)
 {
-    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    size_t n = strspn(text, ATTRIBUTE_LETTERS);
     char line[300];
     if (!n || text[n] != '=' || strlen(text) > 250)
         return gb_fail_set(fail, GB_E_USAGE,
@@ -200,6 +202,40 @@ make_delta(struct enrolling *w, struct gb_fail *fail)
     return e;
 }
 
+/* Whether some scope asks for an attribute, `:name` in SQL; any: for one at
+ * all. */
+static bool
+scope_asks(const struct gb_schema *s, const char *name, size_t n, bool any)
+{
+    for (int t = 0; t < s->ntables; t++)
+        for (const char *at = s->tables[t].scope; at && (at = strchr(at, ':'));
+             at++) {
+            size_t length = strspn(at + 1, ATTRIBUTE_LETTERS);
+            bool device = length == 6 && !strncmp(at + 1, "device", 6);
+            if ((any && length && !device) ||
+                (length == n && !strncmp(at + 1, name, n)))
+                return true;
+        }
+    return false;
+}
+
+/* A name that was mistyped would leave the handheld without its records. */
+static void
+note_unused(const struct enrolling *w)
+{
+    const struct gb_schema *s = gb_state_schema(w->office->state);
+    const char *line = w->ticket.enrolment.attributes;
+    for (; scope_asks(s, "", 0, true) && *line;
+         line += strcspn(line, "\n") + 1) {
+        size_t n = strcspn(line, "=");
+        if (!scope_asks(s, line, n, false))
+            fprintf(stderr,
+                    "gengbu-hub: note: --set %.*s chooses no records: no scope "
+                    "of the schema asks for :%.*s\n",
+                    (int)n, line, (int)n, line);
+    }
+}
+
 /* Only a new file, and only this user may read it. */
 static enum gb_err
 write_file(struct enrolling *w, struct gb_fail *fail)
@@ -356,6 +392,8 @@ gb_cmd_enrol(const struct gb_args *args)
         e = new ? enrol(&w, &fail) : change(&w, &fail);
         gb_office_unlock(w.office);
     }
+    if (!e)
+        note_unused(&w);
     if (!e && new) {
         tell(&w);
         e = show_code(&w, &fail);

@@ -63,6 +63,11 @@ refused 2 'given twice' gengbu-hub enrol "$hub" --name x --set a=1 --set a=2
 refused 2 'such as' gengbu-hub enrol "$hub" --name x --url example.org
 same "$(gengbu-hub devices "$hub" --json)" '[]' "no device was made"
 handheld 1 1 A3
+gengbu-hub enrol "$hub" --device 1 --set zone=A3 2>"$T/err" >"$T/out"
+grep -q '^gengbu-hub: note: --set zone chooses no records' "$T/err" ||
+    fail "a mistyped attribute: $(cat "$T/err")"
+gengbu-hub enrol "$hub" --device 1 --set area=A3 2>"$T/err" >"$T/out"
+[ ! -s "$T/err" ] || fail "an attribute that is asked for: $(cat "$T/err")"
 handheld 2 2 A3
 handheld 3 2 A3
 refused 1 'exists: name another' gengbu-hub enrol "$hub" --name x \
