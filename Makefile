@@ -111,7 +111,7 @@ $(UNITS): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(A)
 # the ledger's disk.
 SIM_DEVICE := $(addprefix $(B)/device/,sync.o inbox.o outbox.o stick.o)
 SIM_WRAP := gb_ledger_init gb_ledger_open gb_schema_load \
-    gb_schema_load_again gb_schema_free gb_file_rename
+    gb_schema_load_kept gb_schema_free gb_file_rename
 SIM_HUB := $(filter-out $(B)/hub/clock.o $(B)/hub/http.o,$(HUB))
 $(B)/tests/sim/sim: $(SIM) $(SIM_DEVICE) $(SIM_HUB) $(A)
 	$(call say,LINK)

@@ -111,16 +111,17 @@ load_schema(struct gb_journal *j, uint32_t version, struct gb_schema **out,
 {
     sqlite3_stmt *s;
     bool row = false;
-    enum gb_err e =
-        gb_db_preparef(j->db, &s, fail,
-                       "SELECT text FROM _schema WHERE version = %u", version);
+    enum gb_err e = gb_db_preparef(
+        j->db, &s, fail, "SELECT text, kept FROM _schema WHERE version = %u",
+        version);
     if (!e)
         e = gb_db_step(s, &row, fail);
     if (!e && !row)
         e = gb_fail_set(fail, GB_E_DATABASE,
                         "the journal lacks schema version %u", version);
     if (!e)
-        e = gb_schema_load_again(gb_db_blob(s, 0), version, out, fail);
+        e = gb_schema_load_kept(gb_db_blob(s, 0), gb_db_blob(s, 1), version,
+                                out, fail);
     sqlite3_finalize(s);
     return e;
 }

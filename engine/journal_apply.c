@@ -81,6 +81,7 @@ take_schema(struct gb_journal *j, const struct gb_delta_in *d,
             struct gb_fail *fail)
 {
     struct gb_schema *next = NULL;
+    struct gb_buf kept;
     sqlite3_stmt *s = NULL;
     if (j->schema && j->schema->version == d->head.schema)
         return GB_OK;
@@ -92,13 +93,17 @@ take_schema(struct gb_journal *j, const struct gb_delta_in *d,
     if (!e)
         e = gb_table_create(j->db, j->schema, next, GB_SIDE_DEVICE, fail);
     if (!e)
-        e = gb_db_prepare(
-            j->db, "INSERT INTO _schema(version, text) VALUES(?,?)", &s, fail);
+        e = gb_db_prepare(j->db, "INSERT INTO _schema VALUES(?,?,?)", &s, fail);
+    gb_buf_init(&kept, GB_SCHEMA_ARENA_MAX);
+    if (!e)
+        e = gb_schema_keep(next, &kept, fail);
     if (!e) {
         sqlite3_bind_int64(s, 1, d->head.schema);
         gb_db_bind_blob(s, 2, d->once.schema);
+        gb_db_bind_blob(s, 3, gb_buf_view(&kept));
         e = gb_db_run(s, fail);
     }
+    gb_buf_release(&kept);
     sqlite3_finalize(s);
     if (!e) {
         gb_schema_free(j->schema);

@@ -48,8 +48,8 @@ load_schema(struct gb_journal *j, struct gb_fail *fail)
     bool row = false;
     enum gb_err e = gb_db_prepare(
         j->db,
-        "SELECT version, text FROM _schema ORDER BY version DESC LIMIT 1", &s,
-        fail);
+        "SELECT version, text, kept FROM _schema ORDER BY version DESC LIMIT 1",
+        &s, fail);
     if (!e)
         e = gb_db_step(s, &row, fail);
     if (!e && row &&
@@ -59,9 +59,9 @@ load_schema(struct gb_journal *j, struct gb_fail *fail)
         gb_schema_free(j->schema);
         j->tables = NULL;
         j->schema = NULL;
-        e = gb_schema_load_again(gb_db_blob(s, 1),
-                                 (uint32_t)sqlite3_column_int64(s, 0),
-                                 &j->schema, fail);
+        e = gb_schema_load_kept(gb_db_blob(s, 1), gb_db_blob(s, 2),
+                                (uint32_t)sqlite3_column_int64(s, 0),
+                                &j->schema, fail);
         if (!e)
             e = gb_tables_open(j->db, j->schema, &j->tables, fail);
     } else if (!e && !row) {

@@ -28,7 +28,8 @@
 #define GB_JOURNAL_SCHEMA                                                      \
     "PRAGMA application_id = 1195526218;"                                      \
     "CREATE TABLE _journal(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"        \
-    "CREATE TABLE _schema(version INTEGER PRIMARY KEY, text BLOB NOT NULL);"   \
+    "CREATE TABLE _schema(version INTEGER PRIMARY KEY, text BLOB NOT NULL,"    \
+    " kept BLOB NOT NULL);"                                                    \
     "CREATE TABLE _boot(first INTEGER PRIMARY KEY, id BLOB, wall INTEGER,"     \
     " mono INTEGER, shift INTEGER);"                                           \
     "CREATE TABLE _log(stamp INTEGER PRIMARY KEY, kind INTEGER, tbl INTEGER,"  \

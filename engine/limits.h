@@ -12,7 +12,10 @@
 #define GB_TABLES_MAX 200          /* tables of a schema */
 #define GB_COLUMNS_MAX 60          /* columns of a table beside the id */
 #define GB_SCHEMA_MAX (512 * 1024) /* bytes of a schema's text */
-#define GB_NAME_MAX 63             /* bytes of a table or column name */
+/* What a schema may take in memory: a short rule becomes some thirty times its
+ * text, and the files are kept three times. */
+#define GB_SCHEMA_ARENA_MAX (64u * GB_SCHEMA_MAX)
+#define GB_NAME_MAX 63 /* bytes of a table or column name */
 
 #define GB_SET_MAX (1024 * 1024) /* bytes of a container, all parts */
 #define GB_BODY_MAX (960 * 1024) /* bytes of its sections, inflated */

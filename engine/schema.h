@@ -166,10 +166,15 @@ enum gb_err gb_schema_read_folder(const char *folder, struct gb_buf *out,
  */
 enum gb_err gb_schema_load(struct gb_span text, uint32_t version,
                            struct gb_schema **out, struct gb_fail *fail);
-/* The same for a text that it took before, out of a database of ours: what is
- * slow to check (keys, views) is half of the work, and is not checked again. */
-enum gb_err gb_schema_load_again(struct gb_span text, uint32_t version,
-                                 struct gb_schema **out, struct gb_fail *fail);
+/* What gb_schema_load() made of the text, added to out: to be kept beside it in
+ * a database of ours (schema_kept.c), so that it is not compiled each time. */
+enum gb_err gb_schema_keep(const struct gb_schema *s, struct gb_buf *out,
+                           struct gb_fail *fail);
+/* Read it again; from the text where another program kept it, or it is damaged.
+ */
+enum gb_err gb_schema_load_kept(struct gb_span text, struct gb_span kept,
+                                uint32_t version, struct gb_schema **out,
+                                struct gb_fail *fail);
 void gb_schema_free(struct gb_schema *s);
 
 /* Whether `next` may follow `old`: every table and column is still there with

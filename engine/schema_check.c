@@ -337,7 +337,7 @@ gb_load_check(struct gb_loading *l)
         {GB_ENGINE_ACTOR, "rowid", gb_check_actor},
     };
     enum gb_err err = GB_OK;
-    for (int i = 0; !err && !l->again && i < GB_ENGINE_COUNT; i++)
+    for (int i = 0; !err && i < GB_ENGINE_COUNT; i++)
         err = gb_load_unique(l, (enum gb_engine_table)i);
     for (size_t i = 0; !err && i < sizeof steps / sizeof *steps; i++)
         err = gb_load_rows(l, steps[i].which, steps[i].order, steps[i].visit);

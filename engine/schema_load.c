@@ -9,10 +9,6 @@
 #include "db.h"
 #include "digest.h"
 
-/* What a schema of GB_SCHEMA_MAX may take in memory: a short rule becomes
- * some thirty times its text, and the files are kept three times. */
-#define ARENA_MAX (64u * GB_SCHEMA_MAX)
-
 enum gb_err
 gb_load_fail(struct gb_loading *l, struct gb_place at, const char *format, ...)
 {
@@ -142,19 +138,19 @@ end_loading(struct gb_loading *l)
         gb_buf_release(&l->rows[i]);
 }
 
-static enum gb_err
-load_text(struct gb_span text, uint32_t version, bool again,
-          struct gb_schema **out, struct gb_fail *fail)
+enum gb_err
+gb_schema_load(struct gb_span text, uint32_t version, struct gb_schema **out,
+               struct gb_fail *fail)
 {
     *out = NULL;
     if (text.len > GB_SCHEMA_MAX)
         return gb_fail_set(fail, GB_E_LIMIT,
                            "the schema is larger than %d bytes", GB_SCHEMA_MAX);
-    struct gb_loading l = {.fail = fail, .again = again};
+    struct gb_loading l = {.fail = fail};
     l.schema = calloc(1, sizeof *l.schema);
     if (!l.schema)
         return gb_load_no_memory(&l);
-    gb_arena_init(&l.schema->arena, ARENA_MAX);
+    gb_arena_init(&l.schema->arena, GB_SCHEMA_ARENA_MAX);
     l.schema->version = version;
     l.schema->actor_table = l.schema->actor_level = -1;
     start_vectors(&l);
@@ -165,18 +161,4 @@ load_text(struct gb_span text, uint32_t version, bool again,
     else
         *out = l.schema;
     return err;
-}
-
-enum gb_err
-gb_schema_load(struct gb_span text, uint32_t version, struct gb_schema **out,
-               struct gb_fail *fail)
-{
-    return load_text(text, version, false, out, fail);
-}
-
-enum gb_err
-gb_schema_load_again(struct gb_span text, uint32_t version,
-                     struct gb_schema **out, struct gb_fail *fail)
-{
-    return load_text(text, version, true, out, fail);
 }

@@ -113,7 +113,6 @@ enum gb_sql_mode {
 struct gb_loading {
     struct gb_schema *schema; /* being filled */
     struct gb_fail *fail;
-    bool again; /* it stood once: keys and views are not checked again */
     struct sqlite3 *db;
     struct gb_schema_file *files; /* text ends with a NUL behind its length */
     size_t nfiles;

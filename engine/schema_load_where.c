@@ -271,10 +271,10 @@ gb_load_views(struct gb_loading *l)
     double *sizes = gb_arena_array(arena, n, sizeof *sizes);
     if (!l->schema->views || !sizes)
         return gb_load_no_memory(l);
-    enum gb_err err = n && !l->again ? add_engine_columns(l) : GB_OK;
+    enum gb_err err = n ? add_engine_columns(l) : GB_OK;
     for (size_t i = 0; !err && i < n; i++) {
         err = keep_view(l, &pending[i]);
-        if (!err && !l->again)
+        if (!err)
             err = check_view(l, &pending[i], sizes);
     }
     return err;

@@ -27,7 +27,7 @@ static const char create[] =
     "PRAGMA application_id = 1195526229;"
     "CREATE TABLE _site(key TEXT PRIMARY KEY, value) WITHOUT ROWID;"
     "CREATE TABLE _schema(version INTEGER PRIMARY KEY, text BLOB NOT NULL,"
-    " pos INTEGER);"
+    " kept BLOB NOT NULL, pos INTEGER);"
     "CREATE TABLE _was(tbl INTEGER, col INTEGER, id INTEGER, pos INTEGER,"
     " value, PRIMARY KEY(tbl, col, id, pos)) WITHOUT ROWID;"
     "CREATE INDEX _was_pos ON _was(tbl, col, pos);"

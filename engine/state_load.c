@@ -52,8 +52,9 @@ static enum gb_err
 load_schema(struct gb_state *st, sqlite3_stmt *s, struct gb_fail *fail)
 {
     struct gb_schema *schema;
-    enum gb_err e = gb_schema_load_again(
-        gb_db_blob(s, 1), (uint32_t)sqlite3_column_int64(s, 0), &schema, fail);
+    enum gb_err e = gb_schema_load_kept(gb_db_blob(s, 1), gb_db_blob(s, 2),
+                                        (uint32_t)sqlite3_column_int64(s, 0),
+                                        &schema, fail);
     if (e)
         return e;
     size_t n = st->version + 1;
@@ -76,7 +77,8 @@ load_schemas(struct gb_state *st, struct gb_fail *fail)
     sqlite3_stmt *s;
     bool row;
     enum gb_err e = gb_db_prepare(
-        st->db, "SELECT version, text FROM _schema ORDER BY version", &s, fail);
+        st->db, "SELECT version, text, kept FROM _schema ORDER BY version", &s,
+        fail);
     while (!e && !(e = gb_db_step(s, &row, fail)) && row)
         if (sqlite3_column_int64(s, 0) > st->version)
             e = load_schema(st, s, fail);

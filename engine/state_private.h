@@ -83,7 +83,8 @@
       "DELETE FROM _held WHERE pos = ?1 AND NOT EXISTS(SELECT 1 FROM _wait "   \
       "WHERE pos = ?1)")                                                       \
     X(PUT_SITE, "REPLACE INTO _site(key, value) VALUES(?,?)")                  \
-    X(ADD_SCHEMA, "INSERT INTO _schema(version, text, pos) VALUES(?,?,?)")
+    X(ADD_SCHEMA,                                                              \
+      "INSERT INTO _schema(version, text, kept, pos) VALUES(?,?,?,?)")
 
 enum gb_state_sql {
 #define X(name, sql) GB_SQL_##name,

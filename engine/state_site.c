@@ -148,11 +148,17 @@ apply_schema(struct gb_state *st, const struct gb_applying *a,
     /* statements on the old tables must not stand in the way */
     gb_tables_close(st->tables);
     st->tables = NULL;
+    struct gb_buf kept;
+    gb_buf_init(&kept, GB_SCHEMA_ARENA_MAX);
     sqlite3_stmt *s = gb_state_sql(st, GB_SQL_ADD_SCHEMA);
+    enum gb_err e = gb_schema_keep(next, &kept, fail);
     sqlite3_bind_int64(s, 1, (int64_t)version);
     gb_db_bind_blob(s, 2, text);
-    sqlite3_bind_int64(s, 3, (int64_t)a->pos);
-    enum gb_err e = gb_db_run(s, fail);
+    gb_db_bind_blob(s, 3, gb_buf_view(&kept));
+    sqlite3_bind_int64(s, 4, (int64_t)a->pos);
+    if (!e)
+        e = gb_db_run(s, fail);
+    gb_buf_release(&kept);
     if (!e)
         e = gb_table_create(st->db, old, next, GB_SIDE_HUB, fail);
     gb_schema_free(next);

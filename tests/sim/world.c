@@ -78,9 +78,9 @@ enum gb_err __real_gb_schema_load(struct gb_span text, uint32_t version,
                                   struct gb_schema **out, struct gb_fail *fail);
 enum gb_err __wrap_gb_schema_load(struct gb_span text, uint32_t version,
                                   struct gb_schema **out, struct gb_fail *fail);
-enum gb_err __wrap_gb_schema_load_again(struct gb_span text, uint32_t version,
-                                        struct gb_schema **out,
-                                        struct gb_fail *fail);
+enum gb_err __wrap_gb_schema_load_kept(struct gb_span text, struct gb_span kept,
+                                       uint32_t version, struct gb_schema **out,
+                                       struct gb_fail *fail);
 void __real_gb_schema_free(struct gb_schema *s);
 void __wrap_gb_schema_free(struct gb_schema *s);
 
@@ -103,9 +103,11 @@ __wrap_gb_schema_load(struct gb_span text, uint32_t version,
 }
 
 enum gb_err
-__wrap_gb_schema_load_again(struct gb_span text, uint32_t version,
-                            struct gb_schema **out, struct gb_fail *fail)
+__wrap_gb_schema_load_kept(struct gb_span text, struct gb_span kept,
+                           uint32_t version, struct gb_schema **out,
+                           struct gb_fail *fail)
 {
+    (void)kept;
     return __wrap_gb_schema_load(text, version, out, fail);
 }
 
