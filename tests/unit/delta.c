@@ -102,13 +102,13 @@ names_of_gone_records_span_parts(void **state)
     (void)state;
     begin(&h, &d, 1);
     GOOD(gb_state_begin(h.st, &why));
-    for (int i = 0; i < RECORDS; i++)
-        GOOD(gb_db_execf(gb_state_db(h.st), &why,
-                         "INSERT INTO _wait(device, stamp, seq, idx, pos, "
-                         "code, kind, tbl, id, actor) VALUES(1, %d, 1, %d, "
-                         "99, 'MISSING', 2, 'r', %lld, 1)",
-                         i, i,
-                         (long long)gb_id_make(i % 8000 + 1, 1 + i * 77777L)));
+    GOOD(gb_db_execf(gb_state_db(h.st), &why,
+                     "WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 "
+                     "FROM n WHERE i < %d) INSERT INTO _wait(device, stamp, "
+                     "seq, idx, pos, code, kind, tbl, id, actor) SELECT 1, i, "
+                     "1, i, 99, 'MISSING', 2, 'r', (i %% 8000 + 1) << %d | "
+                     "(1 + i * 77777), 1 FROM n",
+                     RECORDS - 1, GB_COUNTER_BITS));
     GOOD(gb_state_commit(h.st, &why));
     hub_device(&h, &d, NULL);
     pull(&d);
