@@ -59,7 +59,7 @@ PROGRAMS := $(if $(wildcard device/main.c),$(B)/gengbu) \
     $(if $(wildcard hub/main_hub.c),$(B)/gengbu-hub) \
     $(if $(wildcard hub/main_audit.c),$(B)/gengbu-audit)
 # Calls of the project's own objects that tests/unit/support lets fail.
-MEMORY_CALLS := malloc calloc realloc strdup strndup
+MEMORY_CALLS := malloc calloc realloc strdup strndup free
 IO_CALLS := open close read write pread pwrite fsync fdatasync fchmod \
     ftruncate rename renameat2 link mkdir
 WRAP := $(MEMORY_CALLS:%=-Wl,--wrap=%) $(IO_CALLS:%=-Wl,--wrap=%)
