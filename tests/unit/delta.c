@@ -340,28 +340,35 @@ growth_is_proven_from_every_head(void **state)
     end(&h, &d, 1);
 }
 
-/* Section 15 has one form: sizes rise, and there are 1 to 17 of them. */
+/* What the first part says has one form: sizes of section 15 rise, and there
+ * are 1 to 17 of them; a number of section 16 is a device's. */
 static void
-proofs_in_any_other_form_are_damage(void **state)
+first_parts_in_any_other_form_are_damage(void **state)
 {
     static const struct {
         const char *bytes; /* sizes below 128 with empty proofs */
         size_t n;
         bool good;
+        const char *lineage; /* 16 */
     } rows[] = {
-        {"\0", 2, true},
-        {"\3\0\7", 4, true},
-        {"", 0, false},
-        {"\3\0\3", 4, false},
-        {"\7\0\3", 4, false},
-        {"\3\0\7", 3, false},
-        {"\3\1", 2, false},
+        {"\0", 2, true, NULL},
+        {"\3\0\7", 4, true, NULL},
+        {"", 0, false, NULL},
+        {"\3\0\3", 4, false, NULL},
+        {"\7\0\3", 4, false, NULL},
+        {"\3\0\7", 3, false, NULL},
+        {"\3\1", 2, false, NULL},
         {"\1\0\2\0\3\0\4\0\5\0\6\0\7\0\10\0\11\0\12\0\13\0\14\0\15\0\16"
          "\0\17\0\20\0\21",
-         34, true},
+         34, true, NULL},
         {"\1\0\2\0\3\0\4\0\5\0\6\0\7\0\10\0\11\0\12\0\13\0\14\0\15\0\16"
          "\0\17\0\20\0\21\0\22",
-         36, false},
+         36, false, NULL},
+        {"\0", 2, true, "\5\4\2"},
+        {"\0", 2, true, "\xff\x3f\xff\x3f\2"},
+        {"\0", 2, false, "\x80\x40\4\2"},
+        {"\0", 2, false, "\x85\x80\x80\x80\x10\4\2"}, /* 2^32 + 5 */
+        {"\0", 2, false, "\5\x84\x80\x80\x80\x10\2"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -378,6 +385,10 @@ proofs_in_any_other_form_are_damage(void **state)
                 &w, GB_DELTA_PROOF,
                 GB_SPAN((const uint8_t *)rows[i].bytes, rows[i].n),
                 GB_SPAN(NULL, 0), &why));
+        if (rows[i].lineage)
+            GOOD(gb_section_write(&w, GB_DELTA_LINEAGE,
+                                  gb_span_text(rows[i].lineage),
+                                  GB_SPAN(NULL, 0), &why));
         GOOD(gb_section_finish(&w, &why));
         enum gb_err e =
             gb_delta_once_read(gb_buf_view(&part), &arena, &once, &why);
@@ -465,7 +476,7 @@ main(void)
         cmocka_unit_test(the_longest_receipt_is_brought),
         cmocka_unit_test(a_stream_must_end_with_a_whole_string),
         cmocka_unit_test(growth_is_proven_from_every_head),
-        cmocka_unit_test(proofs_in_any_other_form_are_damage),
+        cmocka_unit_test(first_parts_in_any_other_form_are_damage),
         cmocka_unit_test(a_record_is_written_in_one_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
