@@ -10,9 +10,10 @@ MAKEFLAGS += -j$(shell nproc)
 endif
 
 # SAN=address,undefined and COVER=1 build in folders of their own, so that
-# objects made with different flags never mix.
+# objects made with different flags never mix; so does FUZZ=1, of `make fuzz`.
 comma := ,
 B := build$(if $(SAN),-$(subst $(comma),-,$(SAN)))$(if $(COVER),-cover)
+B := $(B)$(if $(FUZZ),-fuzz)
 B := $(B)$(if $(BUG),-bug-$(BUG))
 
 ifeq ($(origin CC),default)
@@ -23,8 +24,12 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
     -Wmissing-prototypes -Wvla -Wformat=2 -Werror
 STRICT := -std=c11 -D_GNU_SOURCE $(WARN) -I.
 # Instrumented code misleads two of gcc's warnings; the plain build has them.
+# An empty span may be NULL, and NULL + 0 is an overflow to clang alone.
 INSTRUMENT := $(if $(COVER),--coverage) $(if $(SAN),-fsanitize=$(SAN) \
     -fno-sanitize-recover=all -fno-omit-frame-pointer) \
+    $(if $(FUZZ),-fsanitize=fuzzer-no-link$(comma)address$(comma)undefined \
+    -fno-sanitize=pointer-overflow -fno-sanitize-recover=all \
+    -fno-omit-frame-pointer) \
     $(if $(COVER)$(SAN),-Wno-format-truncation -Wno-maybe-uninitialized)
 COMPILE = $(CC) $(STRICT) -fPIC -MMD -MP $(LIB_CFLAGS) $(HAVE) $(CPPFLAGS) \
     $(if $(BUG),-DGB_BUG_PLANTED=GB_BUG_$(BUG)) $(CFLAGS) $(INSTRUMENT)
@@ -53,13 +58,16 @@ SUPPORT := $(call objects,tests/unit/support/*.c)
 PRELOADS := $(patsubst %.c,$(B)/%.so,$(wildcard tests/flow/*.c))
 SIM := $(call objects,tests/sim/*.c)
 UNITS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*.c))
+FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*.c))
+FUZZ_SUPPORT := $(call objects,tests/fuzz/support/*.c,\
+    $(if $(FUZZ),tests/fuzz/support/replay.c))
 A := $(B)/libgengbu.a
 SO := $(B)/libgengbu.so
 PROGRAMS := $(if $(wildcard device/main.c),$(B)/gengbu) \
     $(if $(wildcard hub/main_hub.c),$(B)/gengbu-hub) \
     $(if $(wildcard hub/main_audit.c),$(B)/gengbu-audit)
 # Calls of the project's own objects that tests/unit/support lets fail.
-MEMORY_CALLS := malloc calloc realloc strdup strndup
+MEMORY_CALLS := malloc calloc realloc strdup strndup free
 IO_CALLS := open close read write pread pwrite fsync fdatasync fchmod \
     ftruncate rename renameat2 link mkdir
 WRAP := $(MEMORY_CALLS:%=-Wl,--wrap=%) $(IO_CALLS:%=-Wl,--wrap=%)
@@ -67,11 +75,14 @@ WRAP := $(MEMORY_CALLS:%=-Wl,--wrap=%) $(IO_CALLS:%=-Wl,--wrap=%)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all units demo sim sim-bugs check lint fmt cover install clean deps help
+.PHONY: all units fuzzers demo sim sim-bugs fuzz check lint fmt cover install \
+    clean deps help
 
 all: $(A) $(SO) $(PROGRAMS) ## the library and the programs (the default)
 
 units: $(UNITS) ## the unit tests, built and not run
+
+fuzzers: $(FUZZERS)
 
 # Commands are shown in full with V=1.
 Q := $(if $(V),,@)
@@ -107,6 +118,16 @@ $(UNITS): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(A)
 	$(call say,LINK)
 	$(Q)$(LINK) $(WRAP) -o $@ $(filter %.o,$^) $(A) $(TEST_LIBS)
 
+# A fuzz target sees the engine; http and jsonl a program as well.  Without
+# FUZZ=1 it feeds itself the files that it is given (tests/fuzz/support).
+$(B)/tests/fuzz/http: $(HUB)
+$(B)/tests/fuzz/jsonl: $(DEVICE)
+$(FUZZERS): $(B)/tests/fuzz/%: $(B)/tests/fuzz/%.o $(FUZZ_SUPPORT) \
+    $(B)/tests/unit/support/schema_fixture.o $(A)
+	$(call say,LINK)
+	$(Q)$(LINK) $(if $(FUZZ),-fsanitize=fuzzer) -o $@ $(filter %.o,$^) $(A) \
+	    $(TEST_LIBS)
+
 # The simulator stands in for machines: clocks, network, a journal's folder,
 # the ledger's disk.
 SIM_DEVICE := $(addprefix $(B)/device/,sync.o inbox.o outbox.o stick.o)
@@ -124,6 +145,12 @@ sim: $(B)/tests/sim/sim ## random worlds: SEED=1 COUNT=20000 DEVICES=2..200
 sim-bugs: deps ## plant known mistakes: after how many worlds each is found
 	@tools/sim-bugs
 
+fuzz: ## hostile bytes, 60 s a target: TARGET= SECONDS_EACH= RUNS=
+	@tools/deps --fuzz
+	@$(MAKE) --no-print-directory FUZZ=1 \
+	    CC=$(if $(findstring clang,$(CC)),$(CC),clang) fuzzers
+	@tools/fuzz build-fuzz $(FUZZERS:$(B)/tests/fuzz/%=%)
+
 demo: all ## real records through the programs, into the folder demo
 	@tools/demo $(B) demo
 
@@ -136,7 +163,7 @@ $(PRELOADS): $(B)/%.so: %.c Makefile | deps
 
 check lint: export CC := $(CC)
 check lint: export STRICT := $(STRICT)
-check: all units $(PRELOADS) $(B)/tests/sim/sim ## every test, the lint; SAN=
+check: all units fuzzers $(PRELOADS) $(B)/tests/sim/sim ## all tests; SAN=
 	@tools/check "$(CURDIR)/$(B)"
 
 lint: deps ## how the code reads: tools/lint --list names the rules
@@ -181,5 +208,6 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | \
 	    awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
--include $(patsubst %.o,%.d,$(ENGINE) $(DEVICE) $(HUB) $(SUPPORT) $(SIM)) \
-    $(UNITS:%=%.d) $(wildcard $(B)/device/main*.d $(B)/hub/main*.d)
+-include $(patsubst %.o,%.d,$(ENGINE) $(DEVICE) $(HUB) $(SUPPORT) $(SIM) \
+    $(FUZZ_SUPPORT)) $(UNITS:%=%.d) $(FUZZERS:%=%.d) \
+    $(wildcard $(B)/device/main*.d $(B)/hub/main*.d)

@@ -111,9 +111,10 @@ read_lineage(struct gb_span bytes, struct gb_arena *arena,
         return false;
     while (gb_read_left(&in) && (size_t)out->lineage.n < room) {
         struct gb_ancestor *a = &out->lineage.of[out->lineage.n++];
-        a->device = (int)gb_read_varint(&in);
-        a->parent = (int)gb_read_varint(&in);
-        a->stamp = gb_read_zigzag(&in);
+        uint64_t device = gb_read_varint(&in), parent = gb_read_varint(&in);
+        *a =
+            (struct gb_ancestor){(int)device, (int)parent, gb_read_zigzag(&in)};
+        in.bad |= device > GB_DEVICE_MAX || parent > GB_DEVICE_MAX;
     }
     return gb_read_done(&in);
 }

@@ -129,28 +129,61 @@ get_state(struct gb_reader *in, struct gb_arena *arena, struct gb_value **out,
                    : GB_OK;
 }
 
+/* The next of numbers that are written as differences, whatever those are. */
+static int64_t
+next_number(struct gb_reader *in, int64_t before)
+{
+    return (int64_t)((uint64_t)before + (uint64_t)gb_read_zigzag(in));
+}
+
 static void
 read_common(struct gb_reader *in, struct gb_rec *r, size_t n,
             const struct gb_table *t, struct gb_arena *arena)
 {
     int64_t id = 0, stamp = 0, pos = 0, actor = 0;
     for (size_t i = 0; i < n; i++) {
-        id += gb_read_zigzag(in);
+        id = next_number(in, id);
         r[i] = (struct gb_rec){.table = t, .id = id, .arena = arena};
         in->bad |= !gb_id_valid(id);
     }
     for (size_t i = 0; i < n; i++)
-        r[i].stamp = stamp += gb_read_zigzag(in);
+        r[i].stamp = stamp = next_number(in, stamp);
     for (size_t i = 0; i < n; i++) {
-        r[i].pos = pos += gb_read_zigzag(in);
+        r[i].pos = pos = next_number(in, pos);
         in->bad |= pos < 1 || pos > GB_POS_PENDING || r[i].stamp < 0;
     }
     for (size_t i = 0; i < n; i++) {
         r[i].level = (int)gb_read_u8(in);
         in->bad |= r[i].level > 9;
     }
-    for (size_t i = 0; i < n; i++)
-        r[i].actor = actor += gb_read_zigzag(in);
+    for (size_t i = 0; i < n; i++) {
+        r[i].actor = actor = next_number(in, actor);
+        in->bad |= actor && !gb_id_valid(actor);
+    }
+}
+
+/* Whether a record that was read is written in no other way: each row shows
+ * what its state says, a personal value has its commitment, and the state is
+ * what writing it gives. */
+static bool
+one_form(const struct gb_rec *r, size_t i, struct gb_value *const *columns,
+         struct gb_span code)
+{
+    struct gb_buf again;
+    bool good = true;
+    for (int c = 0; c < r->table->ncolumns && good; c++) {
+        const struct gb_column *column = &r->table->columns[c];
+        struct gb_value shown = gb_cell_value(column, &r->cells[c]);
+        good = gb_value_equal(&shown, &columns[c][i]) &&
+               (!column->personal || !r->cells[c].n ||
+                r->cells[c].sib->commitment);
+    }
+    gb_buf_init(&again, code.len);
+    if (good)
+        gb_rec_code_write(r, &again);
+    good = good && !again.failed && gb_span_equal(gb_buf_view(&again), code);
+    gb_buf_release(&again);
+    return good;
 }
 
 /* One record of the columns that were read. */
@@ -174,7 +207,11 @@ compose(struct gb_rec *r, size_t i, struct gb_value *const *columns,
     }
     struct gb_span bytes =
         code->type == GB_BLOB ? code->as.s : GB_SPAN(NULL, 0);
-    return gb_rec_code_read(r, bytes, fail);
+    enum gb_err e = gb_rec_code_read(r, bytes, fail);
+    if (!e && !one_form(r, i, columns, bytes))
+        e = gb_fail_set(fail, GB_E_FORMAT, "the state of %s %lld is damaged",
+                        r->table->name, (long long)r->id);
+    return e;
 }
 
 enum gb_err
@@ -200,6 +237,10 @@ gb_delta_rows_read(struct gb_reader *in, const struct gb_table *t, size_t n,
     for (size_t i = 0; i < n && !e; i++) {
         if (refs[i].type == GB_TEXT)
             r[i].ref = refs[i].as.s;
+        if ((refs[i].type == GB_TEXT && !r[i].ref.len) ||
+            (codes[i].type == GB_BLOB && !codes[i].as.s.len))
+            return gb_fail_set(fail, GB_E_FORMAT,
+                               "a ref or state is empty: it is left out");
         e = compose(&r[i], i, columns, &codes[i], arena, fail);
         if (!e)
             e = visit(context, &r[i], fail);

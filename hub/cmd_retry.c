@@ -115,7 +115,7 @@ static void
 print_counts(const struct retrying *r, const int *counts)
 {
     printf("%d of %d took effect\n", counts[GB_CODE_NONE], r->n);
-    for (int c = 1; c < GB_CODE_COUNT; c++)
+    for (enum gb_code c = 1; c < GB_CODE_COUNT; c++)
         if (counts[c])
             printf("%d wait: %s: %s\n", counts[c], gb_code_name(c),
                    gb_code_text(c));
@@ -132,7 +132,7 @@ write_counts(const struct retrying *r, const int *counts, struct gb_fail *fail)
     gb_json_pair_int(&w, "took_effect", counts[GB_CODE_NONE]);
     gb_json_key(&w, "waiting");
     gb_json_begin_object(&w);
-    for (int c = 1; c < GB_CODE_COUNT; c++)
+    for (enum gb_code c = 1; c < GB_CODE_COUNT; c++)
         if (counts[c])
             gb_json_pair_int(&w, gb_code_name(c), counts[c]);
     gb_json_end_object(&w);

@@ -5,6 +5,7 @@
 #include "delta_fixture.h"
 
 #include "engine/section.h"
+#include "support/schema_fixture.h"
 
 static const char schema_text[] =
     "CREATE TABLE staff(id INTEGER PRIMARY KEY, name TEXT, level INTEGER)"
@@ -339,28 +340,35 @@ growth_is_proven_from_every_head(void **state)
     end(&h, &d, 1);
 }
 
-/* Section 15 has one form: sizes rise, and there are 1 to 17 of them. */
+/* What the first part says has one form: sizes of section 15 rise, and there
+ * are 1 to 17 of them; a number of section 16 is a device's. */
 static void
-proofs_in_any_other_form_are_damage(void **state)
+first_parts_in_any_other_form_are_damage(void **state)
 {
     static const struct {
         const char *bytes; /* sizes below 128 with empty proofs */
         size_t n;
         bool good;
+        const char *lineage; /* 16 */
     } rows[] = {
-        {"\0", 2, true},
-        {"\3\0\7", 4, true},
-        {"", 0, false},
-        {"\3\0\3", 4, false},
-        {"\7\0\3", 4, false},
-        {"\3\0\7", 3, false},
-        {"\3\1", 2, false},
+        {"\0", 2, true, NULL},
+        {"\3\0\7", 4, true, NULL},
+        {"", 0, false, NULL},
+        {"\3\0\3", 4, false, NULL},
+        {"\7\0\3", 4, false, NULL},
+        {"\3\0\7", 3, false, NULL},
+        {"\3\1", 2, false, NULL},
         {"\1\0\2\0\3\0\4\0\5\0\6\0\7\0\10\0\11\0\12\0\13\0\14\0\15\0\16"
          "\0\17\0\20\0\21",
-         34, true},
+         34, true, NULL},
         {"\1\0\2\0\3\0\4\0\5\0\6\0\7\0\10\0\11\0\12\0\13\0\14\0\15\0\16"
          "\0\17\0\20\0\21\0\22",
-         36, false},
+         36, false, NULL},
+        {"\0", 2, true, "\5\4\2"},
+        {"\0", 2, true, "\xff\x3f\xff\x3f\2"},
+        {"\0", 2, false, "\x80\x40\4\2"},
+        {"\0", 2, false, "\x85\x80\x80\x80\x10\4\2"}, /* 2^32 + 5 */
+        {"\0", 2, false, "\5\x84\x80\x80\x80\x10\2"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -377,6 +385,10 @@ proofs_in_any_other_form_are_damage(void **state)
                 &w, GB_DELTA_PROOF,
                 GB_SPAN((const uint8_t *)rows[i].bytes, rows[i].n),
                 GB_SPAN(NULL, 0), &why));
+        if (rows[i].lineage)
+            GOOD(gb_section_write(&w, GB_DELTA_LINEAGE,
+                                  gb_span_text(rows[i].lineage),
+                                  GB_SPAN(NULL, 0), &why));
         GOOD(gb_section_finish(&w, &why));
         enum gb_err e =
             gb_delta_once_read(gb_buf_view(&part), &arena, &once, &why);
@@ -385,6 +397,73 @@ proofs_in_any_other_form_are_damage(void **state)
         gb_buf_release(&part);
         gb_arena_release(&arena);
     }
+}
+
+static enum gb_err
+count(void *context, const struct gb_rec *r, struct gb_fail *fail)
+{
+    (void)r;
+    (void)fail;
+    ++*(size_t *)context;
+    return GB_OK;
+}
+
+/* What every record has: id 1, stamp 0, position 1, level 1, no actor. */
+#define COMMON "\2\0\2\1\0"
+#define NO "\0"        /* a column without a value */
+#define X "\1\0\1x"    /* with one */
+#define EMPTY "\1\0\0" /* with one of no bytes */
+
+/* One record of a table with the columns a and b, b personal, and its state;
+ * read whole, or refused. */
+static void
+a_record_is_written_in_one_way(void **state)
+{
+    static const struct {
+        const char *name, *bytes;
+        size_t len, n;
+        bool good;
+    } rows[] = {
+#define ROW(name, n, good, bytes) {name, bytes, sizeof bytes - 1, n, good}
+        ROW("inserted", 1, true, COMMON NO X NO NO),
+        ROW("with a ref", 1, true, COMMON X X NO NO),
+        ROW("a set cell", 1, true, COMMON NO X NO "\1\0\6\1\1\0\1\2\7"),
+        ROW("a rival", 1, true, COMMON NO X NO "\1\0\1\20"),
+        ROW("rivals before", 1, true, COMMON NO X NO "\1\0\2\10\1"),
+        ROW("no commitment", 1, false, COMMON NO X X NO),
+        ROW("an empty ref", 1, false, COMMON EMPTY X NO NO),
+        ROW("an empty state", 1, false, COMMON NO X NO EMPTY),
+        ROW("the insert's cell", 1, false, COMMON NO X NO "\1\0\6\1\1\0\1\0\0"),
+        ROW("a cell of no value, twice", 1, false,
+            COMMON NO NO NO "\1\0\x0a\1\1\0\2\2\7\0\2\7\0"),
+        ROW("the insert's writer", 1, false, COMMON NO X NO "\1\0\5\4\1\0\1\0"),
+        ROW("rivals at 0", 1, false, COMMON NO X NO "\1\0\2\10\0"),
+        ROW("an actor -1", 1, false, "\2\0\2\1\1" NO X NO NO),
+        ROW("stamps beyond all", 2, false,
+            "\2\2\xfe\xff\xff\xff\xff\xff\xff\xff\xff\1\2\2\0\1\1\0\0" NO NO NO
+                NO),
+#undef ROW
+    };
+    struct gb_schema *s = schema_fixture(
+        "CREATE TABLE t(id INTEGER PRIMARY KEY, a TEXT, b TEXT) STRICT;\n"
+        "INSERT INTO rule VALUES ('t', 'a', 'last'), ('t', 'b', 'last');\n"
+        "INSERT INTO personal VALUES ('t', 'b');\n",
+        1);
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct gb_reader in = gb_reader_of(GB_SPAN(rows[i].bytes, rows[i].len));
+        struct gb_fail fail = {0};
+        struct gb_arena arena;
+        size_t seen = 0;
+        gb_arena_init(&arena, GB_ARENA_MAX);
+        enum gb_err e = gb_delta_rows_read(&in, s->tables, rows[i].n, false,
+                                           &arena, count, &seen, &fail);
+        if (e != (rows[i].good ? GB_OK : GB_E_FORMAT) ||
+            (!e && (!gb_read_done(&in) || seen != rows[i].n)))
+            fail_msg("%s: %s: %s", rows[i].name, gb_err_name(e), fail.text);
+        gb_arena_release(&arena);
+    }
+    gb_schema_free(s);
 }
 
 int
@@ -397,7 +476,8 @@ main(void)
         cmocka_unit_test(the_longest_receipt_is_brought),
         cmocka_unit_test(a_stream_must_end_with_a_whole_string),
         cmocka_unit_test(growth_is_proven_from_every_head),
-        cmocka_unit_test(proofs_in_any_other_form_are_damage),
+        cmocka_unit_test(first_parts_in_any_other_form_are_damage),
+        cmocka_unit_test(a_record_is_written_in_one_way),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

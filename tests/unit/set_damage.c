@@ -13,8 +13,10 @@
 
 #include <cmocka.h>
 
+#include "engine/deflate.h"
 #include "engine/set.h"
 #include "engine/set_private.h"
+#include "support/alloc.h"
 #include "support/schema_fixture.h"
 #include "support/set_fixture.h"
 #include "tests/bench/workload.h"
@@ -62,6 +64,22 @@ open_raw(struct raw *r, struct gb_span signed_bytes)
                                                            : GB_SPAN(NULL, 0),
                             &r->arena, &r->section[s.of[i].type], NULL),
             GB_OK);
+}
+
+/* Signed bytes with these sections, compressed. */
+static void
+pack_raw(const struct raw *r, struct gb_buf *out)
+{
+    gb_buf_add(out, r->header, sizeof r->header);
+    struct gb_section_writer w = gb_section_writer_of(out);
+    for (unsigned type = 1; type < 4; type++)
+        assert_int_equal(gb_section_write(&w, type, r->section[type],
+                                          type == GB_SECTION_OPS
+                                              ? every->dictionary
+                                              : GB_SPAN(NULL, 0),
+                                          NULL),
+                         GB_OK);
+    assert_int_equal(gb_section_finish(&w, NULL), GB_OK);
 }
 
 /* Signed bytes with these sections, none of them compressed. */
@@ -493,6 +511,123 @@ bombs_of_sections(void **state)
     gb_arena_release(&r.arena);
 }
 
+/* A set that says this of its operations, which are n inserts into `wide`,
+ * and how it is refused: in how much memory, and why. */
+static size_t
+explode(int n, struct gb_span time, struct gb_span ops, const char *why)
+{
+    struct gb_set set;
+    struct gb_buf b, packed;
+    struct raw r;
+    struct gb_fail fail = {0};
+    set_fixture_begin(&set, every, n);
+    for (int i = 0; i < n; i++)
+        set_fixture_op(&set, every, GB_INSERT, 2, WL_START_MS)->id = 1 + i;
+    gb_buf_init(&b, GB_SET_MAX);
+    gb_buf_init(&packed, GB_SET_MAX);
+    assert_int_equal(gb_set_encode(&set, every, &b, NULL), GB_OK);
+    open_raw(&r, gb_buf_view(&b));
+    r.section[1] = time.len ? time : r.section[1];
+    r.section[2] = ops;
+    pack_raw(&r, &packed);
+    assert_true(packed.len < 12000); /* it is a bomb */
+    gb_set_release(&set);
+    alloc_peak_begin();
+    enum gb_err e = gb_set_decode(gb_buf_view(&packed), every, &set, &fail);
+    size_t peak = alloc_peak();
+    if (!e || !strstr(fail.text, why))
+        fail_msg("%s: %s", gb_err_name(e), fail.text);
+    gb_arena_release(&r.arena);
+    gb_buf_release(&b);
+    gb_buf_release(&packed);
+    return peak;
+}
+
+/* A body of zeros, in either section: no more than itself is needed. */
+static void
+bombs_of_zeros(void **state)
+{
+    enum { N = 480 * 1024, CAP = 2 * N + (256 << 10) };
+    uint8_t *nothing = calloc(1, N);
+    (void)state;
+    assert_non_null(nothing);
+    assert_in_range(
+        explode(1, GB_SPAN(nothing, N), GB_SPAN(nothing, 100), "operations"), N,
+        CAP);
+    assert_in_range(explode(1, GB_SPAN(NULL, 0), GB_SPAN(nothing, N), "groups"),
+                    N, CAP);
+    free(nothing);
+}
+
+/* 4,000 texts of 4 KB in each of 15 columns, which share a pattern: 240 MB in
+ * a body of 500 KB, in a set of 10. */
+static void
+a_bomb_of_patterns(void **state)
+{
+    enum { VALUES = 4000, LENGTH = 4096 };
+    struct gb_buf ops;
+    const struct gb_table *wide = &every->tables[2];
+    (void)state;
+    gb_buf_init(&ops, GB_BODY_MAX);
+    gb_buf_u8(&ops, 1);
+    gb_buf_u8(&ops, GB_INSERT);
+    gb_buf_u8(&ops, 2);
+    gb_buf_varint(&ops, VALUES);
+    for (int i = 0; i < VALUES; i++)
+        gb_buf_zigzag(&ops, 1);
+    gb_buf_u8(&ops, 0); /* no refs */
+    for (int c = 0; c < wide->ncolumns - 1; c++) {
+        bool texts = wide->columns[c].type == GB_TEXT;
+        gb_buf_u8(&ops, texts);
+        if (!texts)
+            continue;
+        gb_buf_u8(&ops, 0);
+        gb_buf_varint(&ops, LENGTH);
+        memset(gb_buf_grow(&ops, LENGTH - 1), 'x', LENGTH - 1);
+        gb_buf_u8(&ops, 0xf5); /* a digit */
+        for (int i = 1; i < VALUES; i++)
+            gb_buf_u8(&ops, 1);
+        memset(gb_buf_grow(&ops, VALUES), 0, VALUES);
+    }
+    assert_int_equal(ops.failed, GB_OK);
+    assert_in_range(explode(VALUES, GB_SPAN(NULL, 0), gb_buf_view(&ops), ""),
+                    GB_ARENA_MAX / 2, GB_ARENA_MAX + (1 << 20));
+    gb_buf_release(&ops);
+}
+
+/* A personal section that gives more than it may, or nothing but zeros. */
+static void
+a_bomb_of_personal_values(void **state)
+{
+    static uint8_t zero[GB_BODY_MAX];
+    struct gb_set set;
+    struct gb_buf section, body;
+    bool shorter;
+    (void)state;
+    for (size_t more = 0; more < 2; more++) {
+        struct gb_fail fail = {0};
+        set_fixture_random(&set, every, 8, 30);
+        gb_buf_init(&body, GB_SET_MAX);
+        gb_buf_init(&section, GB_SET_MAX);
+        assert_int_equal(gb_deflate(&body, GB_SPAN(zero, sizeof zero),
+                                    GB_SPAN(NULL, 0), &shorter, NULL),
+                         GB_OK);
+        gb_buf_u32(&section, (uint32_t)(1 + 3 + body.len));
+        gb_buf_u8(&section, 1);
+        gb_buf_varint(&section, sizeof zero + more);
+        gb_buf_span(&section, gb_buf_view(&body));
+        alloc_peak_begin();
+        assert_int_equal(
+            gb_set_reveal(&set, every, gb_buf_view(&section), &fail),
+            GB_E_FORMAT);
+        assert_in_range(alloc_peak(), 0, sizeof zero + (64 << 10));
+        assert_true(*fail.text);
+        gb_buf_release(&section);
+        gb_buf_release(&body);
+        gb_set_release(&set);
+    }
+}
+
 int
 main(void)
 {
@@ -506,6 +641,9 @@ main(void)
         cmocka_unit_test(containers_fall_into_three_parts),
         cmocka_unit_test(a_bomb_of_masks),
         cmocka_unit_test(bombs_of_sections),
+        cmocka_unit_test(bombs_of_zeros),
+        cmocka_unit_test(a_bomb_of_patterns),
+        cmocka_unit_test(a_bomb_of_personal_values),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

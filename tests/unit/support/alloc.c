@@ -2,6 +2,7 @@
 #include "alloc.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -14,18 +15,21 @@ static size_t asked;
 static size_t fail_at = SIZE_MAX; /* the first that fails */
 static bool fail_rest;            /* and those behind it */
 static bool was_failed;
+static int64_t used, peak; /* bytes, since alloc_peak_begin() */
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t n);
 char *__real_strdup(const char *text);
 char *__real_strndup(const char *text, size_t n);
+void __real_free(void *p);
 
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t n);
 char *__wrap_strdup(const char *text);
 char *__wrap_strndup(const char *text, size_t n);
+void __wrap_free(void *p);
 
 /* Whether this allocation is one of those that fail. */
 static bool
@@ -39,34 +43,67 @@ refuse(void)
     return true;
 }
 
+/* What was given out, counted. */
+static void *
+given(void *p)
+{
+    used += p ? (int64_t)malloc_usable_size(p) : 0;
+    peak = used > peak ? used : peak;
+    return p;
+}
+
 void *
 __wrap_malloc(size_t n)
 {
-    return refuse() ? NULL : __real_malloc(n);
+    return refuse() ? NULL : given(__real_malloc(n));
 }
 
 void *
 __wrap_calloc(size_t n, size_t size)
 {
-    return refuse() ? NULL : __real_calloc(n, size);
+    return refuse() ? NULL : given(__real_calloc(n, size));
 }
 
 void *
 __wrap_realloc(void *p, size_t n)
 {
-    return refuse() ? NULL : __real_realloc(p, n);
+    if (refuse())
+        return NULL;
+    int64_t old = p ? (int64_t)malloc_usable_size(p) : 0;
+    void *grown = __real_realloc(p, n);
+    used -= grown ? old : 0;
+    return given(grown);
 }
 
 char *
 __wrap_strdup(const char *text)
 {
-    return refuse() ? NULL : __real_strdup(text);
+    return refuse() ? NULL : given(__real_strdup(text));
 }
 
 char *
 __wrap_strndup(const char *text, size_t n)
 {
-    return refuse() ? NULL : __real_strndup(text, n);
+    return refuse() ? NULL : given(__real_strndup(text, n));
+}
+
+void
+__wrap_free(void *p)
+{
+    used -= p ? (int64_t)malloc_usable_size(p) : 0;
+    __real_free(p);
+}
+
+void
+alloc_peak_begin(void)
+{
+    used = peak = 0;
+}
+
+size_t
+alloc_peak(void)
+{
+    return (size_t)peak;
 }
 
 /* Start counting anew. */

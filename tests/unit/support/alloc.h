@@ -1,9 +1,9 @@
 /*
- * alloc.h - let the n-th allocation fail.
+ * alloc.h - let the n-th allocation fail, and measure what is in use.
  *
- * Unit tests are linked with --wrap for malloc, calloc, realloc, strdup and
- * strndup, so that every allocation made by the project's own objects passes
- * here.  What libraries allocate inside themselves does not.  Without
+ * Unit tests are linked with --wrap for malloc, calloc, realloc, strdup,
+ * strndup and free, so that every allocation made by the project's own objects
+ * passes here.  What libraries allocate inside themselves does not.  Without
  * alloc_fail_*() the wrappers only count.
  */
 #ifndef GB_TEST_ALLOC_H
@@ -24,6 +24,11 @@ void alloc_fail_never(void);
  * above, and whether one of them was made to fail. */
 size_t alloc_count(void);
 bool alloc_was_failed(void);
+
+/* The most bytes that were in use at once since the last alloc_peak_begin(),
+ * beyond what was in use then. */
+void alloc_peak_begin(void);
+size_t alloc_peak(void);
 
 /*
  * Call `work` again and again, its first, second, ... allocation failing,
