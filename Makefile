@@ -75,8 +75,8 @@ WRAP := $(MEMORY_CALLS:%=-Wl,--wrap=%) $(IO_CALLS:%=-Wl,--wrap=%)
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all units fuzzers demo sim sim-bugs fuzz check lint fmt cover install \
-    clean deps help
+.PHONY: all units fuzzers demo sim sim-bugs faults fuzz check lint fmt cover \
+    install clean deps help
 
 all: $(A) $(SO) $(PROGRAMS) ## the library and the programs (the default)
 
@@ -150,6 +150,10 @@ fuzz: ## hostile bytes, 60 s a target: TARGET= SECONDS_EACH= RUNS=
 	@$(MAKE) --no-print-directory FUZZ=1 \
 	    CC=$(if $(findstring clang,$(CC)),$(CC),clang) fuzzers
 	@tools/fuzz build-fuzz $(FUZZERS:$(B)/tests/fuzz/%=%)
+
+faults: all $(PRELOADS) ## each call and allocation fails in turn: EVERY=1 LIST=
+	@nice env EVERY=$(or $(EVERY),1) LIST=$(or $(LIST),$(B)/faults.list) \
+	    tests/flow/faults.sh $(B)
 
 demo: all ## real records through the programs, into the folder demo
 	@tools/demo $(B) demo

@@ -211,6 +211,10 @@ make(struct gb_office *o, const struct gb_office_plan *plan,
     if (!e)
         e = add_admin(o, plan, fail);
     o->locked = 0;
+    /* what the ledger has already is not synced by a commit */
+    if (!e)
+        e = gb_db_exec(gb_state_db(o->state), "PRAGMA wal_checkpoint(TRUNCATE)",
+                       fail);
     if (e)
         return e;
     /* last: with this file the folder is a hub */
