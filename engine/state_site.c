@@ -139,8 +139,8 @@ apply_schema(struct gb_state *st, const struct gb_applying *a,
         gb_schema_load(text, (uint32_t)version, &next, &why) ||
         (old && gb_schema_follows(old, next, &why))) {
         gb_schema_free(next);
-        /* a verdict lasts: what memory decided must not become one */
-        if (why.code == GB_E_MEMORY)
+        /* a verdict lasts: what this machine lacks must not become one */
+        if (gb_err_is_ours(why.code))
             return gb_fail_set(fail, why.code, "%s", why.text);
         *code = GB_CODE_MALFORMED;
         return GB_OK;
