@@ -72,6 +72,7 @@ MEMORY_CALLS := malloc calloc realloc strdup strndup free
 IO_CALLS := open close read write pread pwrite fsync fdatasync fchmod \
     ftruncate rename renameat2 link mkdir
 FAULT_CALLS := mmap fstat stat lstat syncfs unlink mkdtemp opendir fopen \
+    $(addprefix gb_arena_,alloc array copy text) \
     $(addprefix sqlite3_,step prepare_v2 exec errcode extended_errcode errmsg \
     vmprintf mprintf)
 WRAP := $(MEMORY_CALLS:%=-Wl,--wrap=%) $(IO_CALLS:%=-Wl,--wrap=%) \

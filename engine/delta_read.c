@@ -98,7 +98,7 @@ static bool
 read_lineage(struct gb_span bytes, struct gb_delta_once *out)
 {
     struct gb_reader in = gb_reader_of(bytes);
-    while (gb_read_left(&in) && !in.bad) {
+    while (gb_read_left(&in)) {
         struct gb_ancestor *a = &out->lineage.of[out->lineage.n++];
         uint64_t device = gb_read_varint(&in), parent = gb_read_varint(&in);
         *a =

@@ -228,6 +228,14 @@ make_for_nobody(void *arg, struct gb_fail *fail)
                          NULL, fail);
 }
 
+/* Without memory for more rows a group ends, and the record is tried again. */
+static void
+told_or_smaller(void *arg, enum gb_err err, enum fault failed)
+{
+    if (err || failed != FAULT_MEMORY)
+        fault_told(arg, err, failed);
+}
+
 /* What a handheld at `from` asks for, made after each call that it takes has
  * failed once; the parts are kept, not applied. */
 UNUSED static void
@@ -243,7 +251,7 @@ gather(struct handheld *d, uint64_t from)
                                .clock_ms = 1};
     d->parts = d->largest = 0;
     struct making m = {d, &ask};
-    fault_sweep(d->hub->faults, make_for_nobody, NULL, &m);
+    fault_sweep(d->hub->faults, make_for_nobody, told_or_smaller, &m);
     GOOD(gb_delta_make(d->hub->st, &ask, &d->hub->key, take_part, d, &why));
 }
 
