@@ -293,10 +293,7 @@ gb_state_site_op(struct gb_state *st, const struct gb_applying *a,
         return apply_schema(st, a, op->text, code, fail);
     case GB_DEVICE:
         return apply_device(st, a, op->text, code, fail);
-    case GB_RELEASE:
+    default: /* GB_RELEASE */
         return gb_state_release(st, a->pos, op, fail);
-    default:
-        *code = GB_CODE_MALFORMED;
-        return GB_OK;
     }
 }

@@ -35,15 +35,17 @@ static enum gb_err
 make_scratch(struct gb_audit *a, struct gb_fail *fail)
 {
     const char *tmp = getenv("TMPDIR");
-    int n = snprintf(a->scratch, sizeof a->scratch - 64,
-                     "%s/gengbu-audit-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (n > 0 && (size_t)n < sizeof a->scratch - 64 && mkdtemp(a->scratch))
+    if (!tmp || !*tmp)
+        tmp = "/tmp";
+    int room = (int)sizeof a->scratch - 64;
+    int n = snprintf(a->scratch, (size_t)room, "%s/gengbu-audit-XXXXXX", tmp);
+    if (n < room && mkdtemp(a->scratch))
         return GB_OK;
     int number = errno;
     *a->scratch = 0;
     return gb_fail_set(fail, GB_E_IO,
                        "no scratch folder can be made in %s: %s: set TMPDIR",
-                       tmp && *tmp ? tmp : "/tmp", strerror(number));
+                       tmp, strerror(number));
 }
 
 /* ------------------------------------------------------- at the very end -- */

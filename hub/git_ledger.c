@@ -71,9 +71,9 @@ static const char *
 remedy(const git_error *e, enum gb_err code)
 {
     static const int of_disks[] = {ENOSPC, EDQUOT, EROFS, EIO};
-    bool disk = code == GB_E_IO && !(e && e->message);
-    for (size_t i = 0; i < sizeof of_disks / sizeof *of_disks; i++)
-        disk |= e && e->message && e->klass == GIT_ERROR_OS &&
+    bool disk = code == GB_E_IO && !e;
+    for (size_t i = 0; e && i < sizeof of_disks / sizeof *of_disks; i++)
+        disk |= e->klass == GIT_ERROR_OS &&
                 strstr(e->message, strerrordesc_np(of_disks[i]));
     return disk ? ": see that the disk has room, is writable and sound" : "";
 }
@@ -92,8 +92,7 @@ gb_git_fail(struct gb_fail *fail, enum gb_err code, const char *format, ...)
     if (e && e->klass == GIT_ERROR_OS && code == GB_E_LEDGER)
         code = GB_E_IO; /* nobody is to blame for this machine */
     code = gb_fail_set(fail, code, "%s: %s%s", words,
-                       e && e->message ? e->message : gb_err_sentence(code),
-                       remedy(e, code));
+                       e ? e->message : gb_err_sentence(code), remedy(e, code));
     git_error_clear();
     return code;
 }

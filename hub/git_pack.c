@@ -304,7 +304,7 @@ add_pack(struct gb_packs *packs, size_t *room, const struct gb_ledger *l,
                                : gb_file_fail(fail, errno, path, "read");
     p.size = (uint64_t)st.st_size;
     if (packs->count == *room) {
-        size_t more = *room ? 2 * *room : 64;
+        size_t more = 2 * *room + 64;
         struct gb_pack *list = realloc(packs->list, more * sizeof *list);
         if (!list)
             return gb_fail_memory(fail);

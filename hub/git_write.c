@@ -33,7 +33,7 @@ make(struct batch *b, git_object_t type, struct gb_span bytes, git_oid *oid,
     const void *data = bytes.len ? (const void *)bytes.ptr : "";
     git_odb_backend *memory = b->l->memory;
     if (b->nmade == b->room) {
-        size_t more = b->room ? 2 * b->room : 64;
+        size_t more = 2 * b->room + 64;
         git_oid *p = realloc(b->made, more * sizeof *p);
         if (!p)
             return gb_fail_memory(fail);

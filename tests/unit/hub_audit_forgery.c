@@ -228,6 +228,40 @@ huge_adjustment(struct forgery *f)
 }
 
 static void
+negative_adjustment(struct forgery *f)
+{
+    line_field(f, 5, "-9223372036854775807");
+}
+
+static void
+later_than_the_next(struct forgery *f)
+{
+    char ms[32];
+    snprintf(ms, sizeof ms, "%lld", (long long)f->time_s * 1000 + 999);
+    line_field(f, 4, ms);
+}
+
+static void
+of_another_device(struct forgery *f)
+{
+    line_field(f, 1, "7");
+}
+
+static void
+of_another_number(struct forgery *f)
+{
+    line_field(f, 2, "77");
+}
+
+static void
+of_other_bytes(struct forgery *f)
+{
+    line_field(
+        f, 3,
+        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+}
+
+static void
 many_adjustments(struct forgery *f)
 {
     line_field(f, 5, "0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0");
@@ -334,6 +368,11 @@ static const struct {
     {"before 1970", received_before_1970, 11, 0},
     {"after 9999", received_after_9999, 11, 0},
     {"a huge adjustment", huge_adjustment, 11, 0},
+    {"a negative adjustment", negative_adjustment, 11, 0},
+    {"a set before its time", later_than_the_next, 12, 0},
+    {"a line of another device", of_another_device, 11, 0},
+    {"a line of another number", of_another_number, 11, 0},
+    {"a line of other bytes", of_other_bytes, 11, 0},
     {"many adjustments", many_adjustments, 11, 0},
     {"a huge position", huge_position, 11, 0},
     {"not quarantined", not_quarantined, 8, 3},

@@ -12,7 +12,7 @@ refuse(void)
 {
     if (!fault_here(FAULT_GIT))
         return false;
-    git_error_set_str(GIT_ERROR_OS, "made to fail");
+    git_error_set_str(GIT_ERROR_OS, "made to fail: Input/output error");
     return true;
 }
 
