@@ -92,6 +92,9 @@ static const char *const trees[] = {
     "printf '100644 a\\0" OID "100644 a\\0" OID "' | write tree",
     "printf '100644 a\\0" OID "40000 a\\0" OID "' | write tree",
     "printf '100644 a\\0" OID "100644 b' | write tree",
+    "printf '100644 %050d\\0" OID "1' 7 | write tree",
+    "printf '100644 %050d\\0" OID "100644 b' 7 | write tree",
+    "printf '100644 %050d\\0" OID "100644 b\\0short' 7 | write tree",
     "printf '40000 .x\\0" OID "' | write tree",
     "printf '100644 a/b\\0" OID "' | write tree",
     "printf '100644 a~\\0" OID "' | write tree",
@@ -150,6 +153,122 @@ objects_have_a_size(void **state)
                      GB_E_LIMIT);
 }
 
+/* ------------------------------------------------------------- batches -- */
+
+/* What a caller may not put into a batch beside another's. */
+static void
+batches_have_bounds(void **state)
+{
+    struct world *w = *state;
+    struct gb_fail fail = {0};
+    struct gb_oid commit;
+    uint8_t *large = calloc(1, GB_LEDGER_FILE_MAX + 1);
+    assert_non_null(large);
+    commit_batch(w, 1);
+    const struct {
+        const char *path;
+        size_t len;
+        int64_t time_s;
+        enum gb_err err;
+    } rows[] = {{"a/b", 1, NOON, GB_OK},
+                {"2026", 1, NOON, GB_E_VALUE},
+                {".gitattributes/x", 1, NOON, GB_E_VALUE},
+                {"a/b", 1, -1, GB_E_VALUE},
+                {"a/b", GB_LEDGER_FILE_MAX + 1, NOON, GB_E_LIMIT}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct gb_ledger_file file = {.path = rows[i].path,
+                                      .bytes = GB_SPAN(large, rows[i].len)};
+        struct gb_ledger_batch b = {.files = &file,
+                                    .count = 1,
+                                    .site = "site",
+                                    .message = "batch\n",
+                                    .time_s = rows[i].time_s,
+                                    .key = &w->key};
+        enum gb_err err = gb_ledger_prepare(w->l, &b, &commit, &fail);
+        if (err != rows[i].err)
+            fail_msg("%s: %s: %s", rows[i].path, gb_err_name(err), fail.text);
+        gb_ledger_discard(w->l);
+    }
+    free(large);
+}
+
+/* -------------------------------------------------------------- opening -- */
+
+/* Repositories that are none of ours, or lack a part. */
+static void
+not_every_repository(void **state)
+{
+    struct world *w = *state;
+    static const struct {
+        const char *command, *name;
+        enum gb_ledger_mode mode;
+        enum gb_err err;
+    } rows[] = {
+        {"git clone -q --bare ledger.git x", "x", GB_LEDGER_READ, GB_OK},
+        {"git clone -q ledger.git x", "x", GB_LEDGER_READ, GB_OK},
+        {"git clone -q --bare --depth 1 file://$PWD/ledger.git x", "x",
+         GB_LEDGER_READ, GB_E_MISSING},
+        {"git clone -q --bare --shared ledger.git x", "x", GB_LEDGER_READ,
+         GB_E_MISSING},
+        {"mkdir x && mv ledger.git x && ln -s x/ledger.git ledger.git", "x",
+         GB_LEDGER_READ, GB_E_MISSING},
+        {"git clone -q --bare ledger.git x && echo 'ref: refs/heads/other' "
+         ">x/refs/heads/main",
+         "x", GB_LEDGER_WRITE, GB_E_LEDGER},
+        {"git clone -q --bare ledger.git x && rm x/HEAD && mkdir x/HEAD", "x",
+         GB_LEDGER_READ, GB_E_LEDGER},
+        {"git clone -q --bare ledger.git x && touch "
+         "x/objects/pack/multi-pack-index",
+         "x", GB_LEDGER_READ, GB_E_LEDGER},
+        {"git clone -q --bare ledger.git x && touch "
+         "x/objects/pack/multi-pack-index",
+         "x", GB_LEDGER_WRITE, GB_OK},
+        {"git clone -q --bare ledger.git x && mkdir "
+         "x/objects/pack/multi-pack-index",
+         "x", GB_LEDGER_WRITE, GB_E_IO},
+        {"git clone -q --bare ledger.git x && rm -r x/objects/pack && "
+         "touch x/objects/pack",
+         "x", GB_LEDGER_READ, GB_E_IO},
+    };
+    commit_batch(w, 1);
+    commit_batch(w, 1);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct gb_fail fail = {0};
+        struct gb_ledger *l;
+        char path[300];
+        if (sh(w, "unset GIT_DIR; rm -rf x\n%s", rows[i].command))
+            fail_msg("%s: %s", rows[i].command, slurp(w, "out"));
+        snprintf(path, sizeof path, "%s/%s", w->dir, rows[i].name);
+        enum gb_err err = gb_ledger_open(&l, path, rows[i].mode, &fail);
+        if (err != rows[i].err)
+            fail_msg("%s: %s: %s", rows[i].command, gb_err_name(err),
+                     fail.text);
+        gb_ledger_close(l);
+        sh(w, "unset GIT_DIR; if test -L ledger.git; then rm ledger.git && "
+              "mv x/ledger.git .; fi");
+    }
+}
+
+/* What is not there, and a log whose last commit is no commit of ours. */
+static void
+logs_are_whole(void **state)
+{
+    struct world *w = *state;
+    struct gb_fail fail = {0};
+    struct gb_ledger_log log;
+    struct gb_buf b;
+    commit_batch(w, 1);
+    gb_buf_init(&b, 1000);
+    assert_int_equal(gb_ledger_read_at(w->l, &w->tip, "no/such", &b, &fail),
+                     GB_E_MISSING);
+    assert_int_equal(gb_ledger_read_at(w->l, &w->tip, "2026/no", &b, &fail),
+                     GB_E_MISSING);
+    gb_buf_release(&b);
+    made_by(w, "c=$(git cat-file commit main | sed 's/^tree ./tree x/' | "
+               "write commit)\necho $c >ledger.git/refs/heads/main; echo $c");
+    assert_int_equal(gb_ledger_log(w->l, NULL, &log, &fail), GB_E_LEDGER);
+}
+
 /* ---------------------------------------------------------------- paths -- */
 
 /* A folder so deep that what is in it has no room for a name. */
@@ -176,9 +295,9 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        T(commits_have_one_form),
-        T(folders_have_one_form),
-        T(objects_have_a_size),
+        T(commits_have_one_form), T(folders_have_one_form),
+        T(objects_have_a_size),   T(batches_have_bounds),
+        T(not_every_repository),  T(logs_are_whole),
         T(paths_have_ends),
     };
     return cmocka_run_group_tests_name("hub_ledger_forms", tests, NULL, NULL);
