@@ -91,8 +91,8 @@ count_waiting(struct gb_audit *a, struct gb_fail *fail)
     while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
         enum gb_code code = gb_code_parse(gb_db_blob(s, 0));
         uint64_t n = (uint64_t)sqlite3_column_int64(s, 1);
-        if (code < GB_CODE_COUNT)
-            a->report->waiting_by[code] += n;
+        gb_assert(code < GB_CODE_COUNT);
+        a->report->waiting_by[code] += n;
         a->report->waiting += n;
     }
     sqlite3_finalize(s);
