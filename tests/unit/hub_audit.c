@@ -323,7 +323,7 @@ static void
 not_checked(void **state)
 {
     struct world *w = *state;
-    static const sig_atomic_t stop = 1;
+    static const sig_atomic_t stop = 1, go_on = 0;
     static char long_path[5000];
     memset(long_path, 'x', sizeof long_path - 1);
     const char *tmp = getenv("TMPDIR");
@@ -336,6 +336,7 @@ not_checked(void **state)
                 {"", NULL, GB_AUDIT_OK},
                 {"/no/such/folder", NULL, GB_AUDIT_UNCHECKED},
                 {long_path, NULL, GB_AUDIT_UNCHECKED},
+                {"", &go_on, GB_AUDIT_OK},
                 {"", &stop, GB_AUDIT_UNCHECKED}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         struct gb_audit_plan plan = {.ledger = w->ledger, .stop = rows[i].stop};
@@ -353,6 +354,9 @@ not_checked(void **state)
     if (mine)
         setenv("TMPDIR", mine, 1);
     free(mine);
+    struct gb_head nothing = {.root = {1}}; /* another root of no sets */
+    struct gb_audit_plan plan = {.ledger = w->ledger, .head = &nothing};
+    expect_wrong(&plan, 0, 0, "a head of nothing");
 }
 
 int

@@ -307,6 +307,18 @@ odd_signers(struct forgery *f)
 }
 
 static void
+short_signers(struct forgery *f)
+{
+    f->bytes[forge_find(f, "signers/ledger")].len = 3;
+}
+
+static void
+of_an_older_position(struct forgery *f)
+{
+    forge_add(f, "2026/11/23/000000003-7-7.gbcs", gb_span_text("x"));
+}
+
+static void
 many_adjustments(struct forgery *f)
 {
     line_field(f, 5, "0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0");
@@ -414,6 +426,9 @@ static const struct {
     {"an empty set", empty_set, 12, 0, GB_E_FORMAT},
     {"before 1970", received_before_1970, 11, 0, GB_E_FORMAT},
     {"after 9999", received_after_9999, 11, 0, GB_E_FORMAT},
+    {"a first commit of another site", other_site, 1, COMMITS - 1, GB_OK},
+    {"a first commit without signers", short_signers, 1, COMMITS - 1, GB_OK},
+    {"a set of an older position", of_an_older_position, 11, 0, GB_OK},
     {"a huge adjustment", huge_adjustment, 11, 0, GB_OK},
     {"another year's folder", another_year, 11, 0, GB_E_LEDGER},
     {"another month's folder", another_month, 11, 0, GB_E_LEDGER},
@@ -487,6 +502,21 @@ any_forgery(void **state)
         assert_int_equal(replayed(w), forgeries[i].replay);
         forge_end(&f);
     }
+}
+
+/* The last commit without its signature. */
+static void
+an_unsigned_commit(void **state)
+{
+    struct world *w = *state;
+    struct gb_audit_plan plan = {.ledger = w->forged};
+    forge_copy(w, COMMITS);
+    assert_int_equal(
+        sh(w, "cd forged.git && c=$(git cat-file commit main |"
+              " sed '/^gpgsig/,/END/d' | git hash-object -t commit -w --stdin)"
+              " && echo $c >refs/heads/main"),
+        0);
+    expect_wrong(&plan, 11, 12, "an unsigned commit");
 }
 
 /* "-" is for sets that cannot be read: it would pass for no adjustment. */
@@ -577,6 +607,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_unsigned_commit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(any_forgery, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_adjustment_of_a_good_set, set_up,
                                         tear_down),

@@ -153,8 +153,14 @@ static void
 a_report_of_nothing(void **state)
 {
     (void)state;
+    struct gb_fail why = {.code = GB_E_MEMORY};
     free(r->devices);
     r->devices = NULL;
+    gb_buf_init(&report, 1 << 16);
+    assert_int_equal(gb_audit_json(&plan, r, &why, &report, NULL), GB_OK);
+    gb_buf_u8(&report, 0);
+    assert_non_null(strstr((char *)report.ptr, "\"out of memory"));
+    gb_buf_release(&report);
     says(true, "NOT CHECKED: a hole");
 }
 

@@ -77,6 +77,11 @@ static const struct {
     {"7@a valid-after=\"20261123\" " KEY, -1, NULL, NULL},
     {"7@a valid-after=\"soon\" " KEY, -1, NULL, NULL},
     {"7@a verify-required " KEY, -1, NULL, NULL},
+    {"7@a aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+     " " KEY,
+     -1, NULL, NULL},
     {"7@a namespaces:\"x\" " KEY, -1, NULL, NULL},
     {"7@a namespaces=x\" " KEY, -1, NULL, NULL},
     {"7@a namespaces=\"x\"y " KEY, -1, NULL, NULL},

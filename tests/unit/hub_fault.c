@@ -205,6 +205,65 @@ a_rebuild(void **state)
     assert_memory_equal(before, after, sizeof before);
 }
 
+/* ------------------------------------------------------------- verifying --
+ */
+
+static enum gb_err
+commit_nothing(void *arg, struct gb_fail *fail)
+{
+    struct scene *s = arg;
+    return gb_office_commit(s->w.hub, NULL, 0, fail);
+}
+
+/* What fails may be told, and is no batch. */
+static void
+nothing_came(void *arg, enum gb_err err, enum fault failed)
+{
+    struct scene *s = arg;
+    assert_true(!err || failed);
+    assert_int_equal(sets_of_ledger(s), gb_state_size(s->w.hub->state));
+}
+
+/* Whose set it is, and of which site; and a batch of none. */
+static void
+whose_set(void **state)
+{
+    struct scene *s = *state;
+    static const uint8_t other[16] = {9};
+    struct handheld late;
+    struct gb_fail fail = {0};
+    struct gb_arriving a = {.skew = {.clock_ms = 1}};
+    struct gb_container c;
+    struct gb_buf b;
+    insert(&s->h, "x");
+    seal(&s->h);
+    gb_buf_init(&b, 2 * GB_SET_MAX);
+    GOOD(gb_journal_container(s->h.j, 1, &b, &why));
+    GOOD(gb_container_split(gb_buf_view(&b), &c, &why));
+    a.parts = c;
+    GOOD(gb_office_verify(s->w.hub->state, s->w.hub->site, &a, &why));
+    assert_int_equal(gb_office_verify(s->w.hub->state, other, &a, &fail),
+                     GB_E_SITE);
+    a.parts = c;
+    memset((uint8_t *)(uintptr_t)a.parts.signed_bytes.ptr + 6, 0, 2);
+    assert_int_not_equal(/* as if the hub had made it */
+                         gb_office_verify(s->w.hub->state, s->w.hub->site, &a,
+                                          &fail),
+                         GB_OK);
+    make_handheld(&s->w, &late, 2); /* and not enrolled yet */
+    insert(&late, "y");
+    seal(&late);
+    gb_buf_clear(&b);
+    GOOD(gb_journal_container(late.j, 1, &b, &why));
+    GOOD(gb_container_split(gb_buf_view(&b), &c, &why));
+    a.parts = c;
+    assert_int_equal(
+        gb_office_verify(s->w.hub->state, s->w.hub->site, &a, &fail), GB_E_KEY);
+    gb_buf_release(&b);
+    gb_journal_close(late.j);
+    fault_sweep(FAULT_ANY, commit_nothing, nothing_came, s);
+}
+
 int
 main(void)
 {
@@ -213,6 +272,7 @@ main(void)
         TEST(a_parcel),
         TEST(an_order),
         TEST(a_rebuild),
+        TEST(whose_set),
     };
     return gb_crypto_init(&why) || cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -4,6 +4,8 @@
  */
 #include "hub_ledger_fixture.h"
 
+#include "hub/audit_private.h"
+
 /* The id of an object that a shell command wrote. */
 static struct gb_oid
 made_by(struct world *w, const char *command)
@@ -146,6 +148,7 @@ objects_have_a_size(void **state)
         made_by(w, "head -c 34000000 /dev/zero | git hash-object -w --stdin");
     gb_buf_init(&b, (size_t)64 << 20);
     assert_int_equal(gb_ledger_blob(w->l, &large, &b, &fail), GB_E_LIMIT);
+    must(gb_ledger_verify_loose(w->l, &fail), &fail); /* nor looked at */
     gb_buf_release(&b);
     large = made_by(w, "(git cat-file commit main; head -c 70000 /dev/zero |"
                        " tr '\\0' x) | write commit");
@@ -189,6 +192,10 @@ batches_have_bounds(void **state)
             fail_msg("%s: %s: %s", rows[i].path, gb_err_name(err), fail.text);
         gb_ledger_discard(w->l);
     }
+    struct gb_ledger_batch none = {
+        .site = "site", .message = "batch\n", .time_s = NOON, .key = &w->key};
+    must(gb_ledger_prepare(w->l, &none, &commit, &fail), &fail);
+    gb_ledger_discard(w->l);
     free(large);
 }
 
@@ -225,6 +232,11 @@ not_every_repository(void **state)
          "x", GB_LEDGER_WRITE, GB_OK},
         {"git clone -q --bare ledger.git x && mkdir "
          "x/objects/pack/multi-pack-index",
+         "x", GB_LEDGER_WRITE, GB_E_IO},
+        {"git clone -q --bare ledger.git x && rm -r x/objects/pack", "x",
+         GB_LEDGER_READ, GB_E_MISSING},
+        {"git clone -q --bare ledger.git x && rm -r x/objects/pack && "
+         "touch x/objects/pack",
          "x", GB_LEDGER_WRITE, GB_E_IO},
         {"git clone -q --bare ledger.git x && rm -r x/objects/pack && "
          "touch x/objects/pack",

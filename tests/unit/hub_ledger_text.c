@@ -179,6 +179,26 @@ other_messages(void **state)
 
 /* ------------------------------------------------------------ signers -- */
 
+/* A text longer than any message, and a signer until behind the last year. */
+static void
+too_much(void **state)
+{
+    (void)state;
+    static const char long_text[300] = "batch 1..2";
+    struct gb_ledger_message m;
+    struct gb_buf b;
+    struct gb_signer s = {.principal = "ledger@gengbu",
+                          .ns = "git",
+                          .after_s = NOON,
+                          .before_s = INT64_C(253402300800)};
+    assert_int_equal(
+        gb_ledger_message_read(&m, GB_SPAN(long_text, sizeof long_text), NULL),
+        GB_E_FORMAT);
+    gb_buf_init(&b, 1000);
+    assert_int_equal(gb_signer_write(&b, &s, NULL), GB_E_VALUE);
+    gb_buf_release(&b);
+}
+
 static void
 lines_of_signers(void **state)
 {
@@ -304,6 +324,7 @@ main(void)
         cmocka_unit_test(other_paths),
         cmocka_unit_test(messages_both_ways),
         cmocka_unit_test(other_messages),
+        T(too_much),
         T(lines_of_signers),
         T(times_of_signers),
         T(text_without_memory),
