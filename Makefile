@@ -25,7 +25,8 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 STRICT := -std=c11 -D_GNU_SOURCE $(WARN) -I.
 # Instrumented code misleads two of gcc's warnings; the plain build has them.
 # An empty span may be NULL, and NULL + 0 is an overflow to clang alone.
-INSTRUMENT := $(if $(COVER),--coverage) $(if $(SAN),-fsanitize=$(SAN) \
+INSTRUMENT := $(if $(COVER),--coverage -Xlinker -u__gcov_dump) \
+    $(if $(SAN),-fsanitize=$(SAN) \
     -fno-sanitize-recover=all -fno-omit-frame-pointer) \
     $(if $(FUZZ),-fsanitize=fuzzer-no-link$(comma)address$(comma)undefined \
     -fno-sanitize=pointer-overflow -fno-sanitize-recover=all \
@@ -55,6 +56,7 @@ ENGINE := $(call objects,engine/*.c)
 DEVICE := $(call objects,device/*.c,$(wildcard device/main*.c))
 HUB := $(call objects,hub/*.c,$(wildcard hub/main*.c))
 SUPPORT := $(call objects,tests/unit/support/*.c)
+HUB_SUPPORT := $(call objects,tests/unit/support/hub/*.c)
 PRELOADS := $(patsubst %.c,$(B)/%.so,$(wildcard tests/flow/*.c))
 SIM := $(call objects,tests/sim/*.c)
 UNITS := $(patsubst %.c,$(B)/%,$(wildcard tests/unit/*.c))
@@ -70,7 +72,16 @@ PROGRAMS := $(if $(wildcard device/main.c),$(B)/gengbu) \
 MEMORY_CALLS := malloc calloc realloc strdup strndup free
 IO_CALLS := open close read write pread pwrite fsync fdatasync fchmod \
     ftruncate rename renameat2 link mkdir
-WRAP := $(MEMORY_CALLS:%=-Wl,--wrap=%) $(IO_CALLS:%=-Wl,--wrap=%)
+FAULT_CALLS := mmap fstat stat lstat syncfs unlink mkdtemp opendir fopen \
+    $(addprefix gb_arena_,alloc array copy text) \
+    $(addprefix sqlite3_,step prepare_v2 exec errcode extended_errcode errmsg \
+    vmprintf mprintf)
+WRAP := $(MEMORY_CALLS:%=-Wl,--wrap=%) $(IO_CALLS:%=-Wl,--wrap=%) \
+    $(FAULT_CALLS:%=-Wl,--wrap=%)
+# Likewise those of libgit2 that support/hub/git.c wraps.
+GIT_WRAP = $(eval GIT_WRAP := $$(shell grep ^WRAP \
+    tests/unit/support/hub/git.c | cut -d, -f1 | \
+    cut -c6- | sed s/^/-Wl,--wrap=git_/))$(GIT_WRAP)
 
 .DELETE_ON_ERROR:
 .SUFFIXES:
@@ -112,11 +123,12 @@ $(PROGRAMS):
 	$(Q)$(LINK) -o $@ $^ $(LIBS)
 
 # A test sees the engine; hub_*.c and device_*.c see that program as well.
-$(filter $(B)/tests/unit/hub_%,$(UNITS)): $(HUB)
+$(filter $(B)/tests/unit/hub_%,$(UNITS)): $(HUB) $(HUB_SUPPORT)
 $(filter $(B)/tests/unit/device_%,$(UNITS)): $(DEVICE)
 $(UNITS): $(B)/tests/unit/%: $(B)/tests/unit/%.o $(SUPPORT) $(A)
 	$(call say,LINK)
-	$(Q)$(LINK) $(WRAP) -o $@ $(filter %.o,$^) $(A) $(TEST_LIBS)
+	$(Q)$(LINK) $(WRAP) $(if $(filter hub_%,$(@F)),$(GIT_WRAP)) -o $@ \
+	    $(filter %.o,$^) $(A) $(TEST_LIBS)
 
 # A fuzz target sees the engine; http and jsonl a program as well.  Without
 # FUZZ=1 it feeds itself the files that it is given (tests/fuzz/support).
@@ -176,9 +188,10 @@ lint: deps ## how the code reads: tools/lint --list names the rules
 fmt: deps ## clang-format over all C files
 	clang-format -i $$(find engine device hub tests -name '*.[ch]')
 
-cover: deps ## lines and branches that the tests run, file by file
+cover: deps ## lines and branches that the tests run; FLOWS=1 MISSED=FILE.c
 	@find build-cover -name '*.gcda' -delete 2>/dev/null || true
-	@$(MAKE) --no-print-directory COVER=1 all units
+	@$(MAKE) --no-print-directory COVER=1 units build-cover/tests/sim/sim \
+	    $(if $(FLOWS),all $(PRELOADS:build/%=build-cover/%))
 	@tools/cover build-cover
 
 bindir := $(DESTDIR)$(PREFIX)/bin
@@ -212,6 +225,6 @@ help: ## this list
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | \
 	    awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
--include $(patsubst %.o,%.d,$(ENGINE) $(DEVICE) $(HUB) $(SUPPORT) $(SIM) \
-    $(FUZZ_SUPPORT)) $(UNITS:%=%.d) $(FUZZERS:%=%.d) \
+-include $(patsubst %.o,%.d,$(ENGINE) $(DEVICE) $(HUB) $(SUPPORT) \
+    $(HUB_SUPPORT) $(SIM) $(FUZZ_SUPPORT)) $(UNITS:%=%.d) $(FUZZERS:%=%.d) \
     $(wildcard $(B)/device/main*.d $(B)/hub/main*.d)

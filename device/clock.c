@@ -25,16 +25,12 @@ read_ms(clockid_t id)
 static bool
 parse_uuid(struct gb_span text, uint8_t out[16])
 {
-    char hex[33];
+    uint8_t hex[33];
     size_t n = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '-' || text.ptr[i] == '\n')
-            continue;
-        if (n == 32)
-            return false;
-        hex[n++] = (char)text.ptr[i];
-    }
-    return n == 32 && gb_hex_decode(out, 16, GB_SPAN(hex, 32));
+    for (size_t i = 0; i < text.len && n < sizeof hex; i++)
+        if (text.ptr[i] != '-' && text.ptr[i] != '\n')
+            hex[n++] = text.ptr[i];
+    return gb_hex_decode(out, 16, GB_SPAN(hex, n));
 }
 
 static enum gb_err

@@ -100,10 +100,9 @@ gb_buf_printf(struct gb_buf *b, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    if (n < 0 && !b->failed)
-        b->failed = GB_E_LIMIT; /* longer than INT_MAX */
+    gb_assert(n >= 0); /* shorter than INT_MAX, as every ceiling is */
     /* vsnprintf writes a NUL behind the text: take it back afterwards. */
-    uint8_t *to = n < 0 ? NULL : gb_buf_grow(b, (size_t)n + 1);
+    uint8_t *to = gb_buf_grow(b, (size_t)n + 1);
     if (!to)
         return;
     va_start(args, format);
@@ -356,9 +355,9 @@ gb_arena_alloc(struct gb_arena *a, size_t n)
 void *
 gb_arena_array(struct gb_arena *a, size_t n, size_t size)
 {
-    if (size && n > a->max / size)
-        return NULL;
-    return gb_arena_alloc(a, n * size);
+    size_t bytes;
+    return __builtin_mul_overflow(n, size, &bytes) ? NULL
+                                                   : gb_arena_alloc(a, bytes);
 }
 
 struct gb_span

@@ -90,11 +90,7 @@ static enum gb_err
 read_header(struct gb_bundle_in *in, struct gb_fail *fail)
 {
     struct gb_reader r = gb_reader_of(gb_buf_view(&in->held));
-    struct gb_span start = gb_read_bytes(&r, sizeof magic);
-    if (!gb_span_equal(start, GB_SPAN(magic, sizeof magic)))
-        return gb_fail_set(fail, GB_E_FORMAT,
-                           "this is not a bundle: `gengbu export` and "
-                           "`gengbu-hub export` write them");
+    gb_read_bytes(&r, sizeof magic); /* foreign() has seen it */
     unsigned version = gb_read_u8(&r), to = gb_read_u8(&r);
     if (version != VERSION)
         return gb_fail_set(fail, GB_E_VERSION,

@@ -36,7 +36,7 @@ static enum gb_err
 add_touch(struct making *m, struct touch t, struct gb_fail *fail)
 {
     if (m->ntouched == m->room) {
-        size_t room = m->room ? 2 * m->room : 1024;
+        size_t room = 2 * m->room + 1024;
         struct touch *grown = realloc(m->touched, room * sizeof *grown);
         if (!grown)
             return gb_fail_memory(fail);

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "column.h"
 #include "section.h"
 
 enum gb_err
@@ -81,16 +82,9 @@ open(const struct gb_sections *s, unsigned type, struct gb_arena *arena,
 
 /* One or more, from ever larger sizes. */
 static bool
-read_growth(struct gb_span bytes, struct gb_arena *arena,
-            struct gb_delta_once *out)
+read_growth(struct gb_span bytes, size_t room, struct gb_delta_once *out)
 {
     struct gb_reader in = gb_reader_of(bytes);
-    /* each is a size and a count at least */
-    size_t room = bytes.len / 2 < GB_DELTA_GROWTH_MAX ? bytes.len / 2
-                                                      : GB_DELTA_GROWTH_MAX;
-    out->growth = gb_arena_array(arena, room, sizeof *out->growth);
-    if (!out->growth)
-        return false;
     while (gb_read_left(&in) && (size_t)out->ngrowth < room) {
         struct gb_delta_growth *g = &out->growth[out->ngrowth++];
         g->from = gb_read_varint(&in);
@@ -101,15 +95,10 @@ read_growth(struct gb_span bytes, struct gb_arena *arena,
 }
 
 static bool
-read_lineage(struct gb_span bytes, struct gb_arena *arena,
-             struct gb_delta_once *out)
+read_lineage(struct gb_span bytes, struct gb_delta_once *out)
 {
     struct gb_reader in = gb_reader_of(bytes);
-    size_t room = bytes.len / 3;
-    out->lineage.of = gb_arena_array(arena, room, sizeof *out->lineage.of);
-    if (!out->lineage.of)
-        return false;
-    while (gb_read_left(&in) && (size_t)out->lineage.n < room) {
+    while (gb_read_left(&in)) {
         struct gb_ancestor *a = &out->lineage.of[out->lineage.n++];
         uint64_t device = gb_read_varint(&in), parent = gb_read_varint(&in);
         *a =
@@ -117,6 +106,27 @@ read_lineage(struct gb_span bytes, struct gb_arena *arena,
         in.bad |= device > GB_DEVICE_MAX || parent > GB_DEVICE_MAX;
     }
     return gb_read_done(&in);
+}
+
+/* Room comes first, so that a lack of memory is told from damage. */
+static enum gb_err
+read_lists(struct gb_span proofs, struct gb_span lineage,
+           struct gb_arena *arena, struct gb_delta_once *out,
+           struct gb_fail *fail)
+{
+    /* each is a size and a count at least; a byte for each of three numbers */
+    size_t room = proofs.len / 2, ancestors = lineage.len / 3 + 1;
+    if (room > GB_DELTA_GROWTH_MAX)
+        room = GB_DELTA_GROWTH_MAX;
+    out->growth = gb_arena_array(arena, room, sizeof *out->growth);
+    out->lineage.of = gb_arena_array(arena, ancestors, sizeof *out->lineage.of);
+    if (!out->growth || !out->lineage.of)
+        return gb_arena_refused(arena, ancestors * sizeof *out->lineage.of,
+                                fail);
+    if (!read_growth(proofs, room, out) || !read_lineage(lineage, out))
+        return gb_fail_set(fail, GB_E_FORMAT,
+                           "the first part of a delta is damaged");
+    return GB_OK;
 }
 
 enum gb_err
@@ -137,11 +147,7 @@ gb_delta_once_read(struct gb_span part, struct gb_arena *arena,
         e = open(&s, GB_DELTA_PROOF, arena, &proofs, fail);
     if (!e)
         e = open(&s, GB_DELTA_LINEAGE, arena, &lineage, fail);
-    if (!e && (!read_growth(proofs, arena, out) ||
-               !read_lineage(lineage, arena, out)))
-        e = gb_fail_set(fail, GB_E_FORMAT,
-                        "the first part of a delta is damaged");
-    return e;
+    return e ? e : read_lists(proofs, lineage, arena, out, fail);
 }
 
 /* ------------------------------------------------------------- streams -- */

@@ -165,9 +165,9 @@ read_common(struct gb_reader *in, struct gb_rec *r, size_t n,
 /* Whether a record that was read is written in no other way: each row shows
  * what its state says, a personal value has its commitment, and the state is
  * what writing it gives. */
-static bool
+static enum gb_err
 one_form(const struct gb_rec *r, size_t i, struct gb_value *const *columns,
-         struct gb_span code)
+         struct gb_span code, struct gb_fail *fail)
 {
     struct gb_buf again;
     bool good = true;
@@ -181,9 +181,14 @@ one_form(const struct gb_rec *r, size_t i, struct gb_value *const *columns,
     gb_buf_init(&again, code.len);
     if (good)
         gb_rec_code_write(r, &again);
-    good = good && !again.failed && gb_span_equal(gb_buf_view(&again), code);
+    good &=
+        again.failed != GB_E_LIMIT && gb_span_equal(gb_buf_view(&again), code);
+    enum gb_err e = again.failed == GB_E_MEMORY ? gb_fail_memory(fail) : GB_OK;
     gb_buf_release(&again);
-    return good;
+    if (e || good)
+        return e;
+    return gb_fail_set(fail, GB_E_FORMAT, "the state of %s %lld is damaged",
+                       r->table->name, (long long)r->id);
 }
 
 /* One record of the columns that were read. */
@@ -208,10 +213,7 @@ compose(struct gb_rec *r, size_t i, struct gb_value *const *columns,
     struct gb_span bytes =
         code->type == GB_BLOB ? code->as.s : GB_SPAN(NULL, 0);
     enum gb_err e = gb_rec_code_read(r, bytes, fail);
-    if (!e && !one_form(r, i, columns, bytes))
-        e = gb_fail_set(fail, GB_E_FORMAT, "the state of %s %lld is damaged",
-                        r->table->name, (long long)r->id);
-    return e;
+    return e ? e : one_form(r, i, columns, bytes, fail);
 }
 
 enum gb_err

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "column.h"
+
 /* It begins where this journal stands, or before, and ends after. */
 static enum gb_err
 check_heads(struct gb_journal *j, const struct gb_delta_in *d,
@@ -137,6 +139,8 @@ gb_delta_in_open(struct gb_journal *j, struct gb_delta_in *d,
         e = gb_fail_set(fail, GB_E_STATE, "there is no delta to apply");
     struct gb_span part =
         e ? GB_SPAN(NULL, 0) : gb_arena_copy(&d->arena, gb_db_blob(s, 0));
+    if (!e && !part.ptr)
+        e = gb_arena_refused(&d->arena, gb_db_blob(s, 0).len, fail);
     sqlite3_finalize(s);
     if (!e)
         e = gb_delta_head_read(part, &d->head, fail);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "clock.h"
+#include "column.h"
 #include "limits.h"
 
 #define RECEIVED_MAX 253402300799999 /* ms: the last of the year 9999 */
@@ -81,16 +82,13 @@ part(struct gb_span *list)
 }
 
 static bool
-read_adjust(struct gb_span s, struct gb_arena *arena, struct gb_line *l)
+read_adjust(struct gb_span s, struct gb_line *l)
 {
     if (gb_span_equal(s, gb_span_text("-")))
         return true;
     size_t n = parts(s);
-    if (n > GB_BOOTS_MAX)
-        return false;
-    l->adjust = gb_arena_array(arena, n, sizeof *l->adjust);
-    l->nadjust = l->adjust ? (int)n : 0;
-    bool good = l->adjust != NULL;
+    bool good = n <= GB_BOOTS_MAX;
+    l->nadjust = good ? (int)n : 0;
     for (size_t i = 0; i < n && good; i++)
         good = number(part(&s), &l->adjust[i]);
     return good;
@@ -116,13 +114,10 @@ read_verdict(struct gb_span s, struct gb_line *l)
 }
 
 static bool
-read_quarantined(struct gb_span s, struct gb_arena *arena, struct gb_line *l)
+read_quarantined(struct gb_span s, struct gb_line *l)
 {
     size_t n = parts(s);
     if (n > GB_SET_OPS_MAX || l->verdict != GB_APPLIED)
-        return false;
-    l->quarantined = gb_arena_array(arena, n, sizeof *l->quarantined);
-    if (!l->quarantined)
         return false;
     l->nquarantined = (int)n;
     for (size_t i = 0; i < n; i++) {
@@ -142,7 +137,7 @@ read_quarantined(struct gb_span s, struct gb_arena *arena, struct gb_line *l)
 
 /* The fields, not yet known to be written as they must be. */
 static bool
-read_fields(struct gb_span s, struct gb_arena *arena, struct gb_line *l)
+read_fields(struct gb_span s, struct gb_line *l)
 {
     struct gb_span w[8];
     int64_t pos, device, seq;
@@ -158,7 +153,7 @@ read_fields(struct gb_span s, struct gb_arena *arena, struct gb_line *l)
     if (!number(w[0], &pos) || pos < 1 || !number(w[1], &device) ||
         device < 0 || device > GB_DEVICE_MAX || !number(w[2], &seq) ||
         seq < 0 || seq > UINT32_MAX || !gb_hex_decode(l->sha256, 32, w[3]) ||
-        !number(w[4], &l->received_ms) || !read_adjust(w[5], arena, l) ||
+        !number(w[4], &l->received_ms) || !read_adjust(w[5], l) ||
         !number(w[6], &l->floor) || !read_verdict(w[7], l) ||
         l->received_ms < 0 || l->received_ms > RECEIVED_MAX || l->floor < 0)
         return false;
@@ -167,24 +162,42 @@ read_fields(struct gb_span s, struct gb_arena *arena, struct gb_line *l)
     l->seq = (uint32_t)seq;
     if (!seq && l->verdict != GB_FORK)
         return false; /* chains begin with 1 */
-    return !codes || read_quarantined(rest, arena, l);
+    return !codes || read_quarantined(rest, l);
 }
 
+/* Whether the fields give these bytes when they are written. */
+static enum gb_err
+same_again(const struct gb_line *l, struct gb_span text, bool *same,
+           struct gb_fail *fail)
+{
+    struct gb_buf again;
+    gb_buf_init(&again, GB_LINE_MAX);
+    gb_line_write(l, &again);
+    *same = gb_span_equal(gb_buf_view(&again), text);
+    enum gb_err err = gb_buf_check(&again, "a line of a batch", fail);
+    gb_buf_release(&again);
+    return err;
+}
+
+/* Room for both lists comes first, so that a lack of memory is told from a
+ * text that is wrong. */
 enum gb_err
 gb_line_read(struct gb_span text, struct gb_arena *arena, struct gb_line *out,
              struct gb_fail *fail)
 {
     *out = (struct gb_line){0};
-    bool good = read_fields(text, arena, out);
+    bool good = text.len <= GB_LINE_MAX;
     if (good) {
-        struct gb_buf again;
-        gb_buf_init(&again, GB_LINE_MAX);
-        gb_line_write(out, &again);
-        good = gb_span_equal(gb_buf_view(&again), text);
-        gb_buf_release(&again);
+        size_t n = parts(text);
+        out->adjust = gb_arena_array(arena, n, sizeof *out->adjust);
+        out->quarantined = gb_arena_array(arena, n, sizeof *out->quarantined);
+        if (!out->adjust || !out->quarantined)
+            return gb_arena_refused(arena, n * sizeof *out->quarantined, fail);
+        good = read_fields(text, out);
     }
-    if (good)
-        return GB_OK;
+    enum gb_err err = good ? same_again(out, text, &good, fail) : GB_OK;
+    if (err || good)
+        return err;
     return gb_fail_set(fail, GB_E_FORMAT, "not a line of a batch: %.*s",
                        (int)(text.len < 200 ? text.len : 200),
                        (const char *)text.ptr);
@@ -199,7 +212,7 @@ gb_line_stamps(const struct gb_line *l, const struct gb_set *set,
                             l->nadjust == set->nboots ? l->adjust : NULL};
     *out = gb_arena_array(arena, (size_t)set->nops, sizeof **out);
     if (!*out)
-        return gb_fail_memory(fail);
+        return gb_arena_refused(arena, (size_t)set->nops * sizeof **out, fail);
     gb_clock_effective(set, &at, *out);
     return GB_OK;
 }

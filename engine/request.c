@@ -31,15 +31,11 @@ enum {
 static void
 put_head(struct gb_buf *out, unsigned tag, const struct gb_head *h)
 {
-    struct gb_buf b;
-    gb_buf_init(&b, 64);
-    gb_buf_u32(&b, h->epoch);
-    gb_buf_u64(&b, h->size);
-    gb_buf_add(&b, h->root, 32);
-    gb_tlv_put(out, tag, gb_buf_view(&b));
-    if (b.failed && !out->failed)
-        out->failed = b.failed;
-    gb_buf_release(&b);
+    gb_buf_varint(out, tag);
+    gb_buf_varint(out, 4 + 8 + 32);
+    gb_buf_u32(out, h->epoch);
+    gb_buf_u64(out, h->size);
+    gb_buf_add(out, h->root, 32);
 }
 
 static void

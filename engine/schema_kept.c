@@ -110,10 +110,7 @@ array(struct kept *k, void *things, int *n, size_t size, visit *each)
     } else {
         *n = (int)gb_read_count(&k->in, 1);
         things = gb_arena_array(k->arena, (size_t)*n, size);
-        if (*n && !things)
-            k->full = true;
-        if (!things)
-            *n = 0;
+        k->full |= !things;
     }
     for (int i = 0; i < *n && !k->full; i++)
         each(k, (char *)things + (size_t)i * size);

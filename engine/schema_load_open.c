@@ -212,9 +212,9 @@ enum gb_err
 gb_load_sql_mistake(struct gb_loading *l, struct gb_place at,
                     struct gb_span sql)
 {
-    int code = sqlite3_errcode(l->db);
-    if (code == SQLITE_NOMEM)
-        return gb_load_no_memory(l);
+    int code = sqlite3_errcode(l->db) & 0xff;
+    if (code == SQLITE_NOMEM || code == SQLITE_IOERR) /* not of the text */
+        return gb_db_error(l->db, l->fail);
     if (*l->denied)
         return gb_load_fail(l, at, "%s", l->denied);
     int offset = sqlite3_error_offset(l->db);

@@ -46,7 +46,7 @@ note(struct gb_state *st, int table, const struct gb_rec *r,
 {
     struct gb_rivals *l = &st->rivals;
     if (l->n == l->room) {
-        size_t room = l->room ? 2 * l->room : 16;
+        size_t room = 2 * l->room + 16;
         struct gb_claim *grown = realloc(l->list, room * sizeof *grown);
         if (!grown)
             return gb_fail_memory(fail);

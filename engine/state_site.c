@@ -139,8 +139,8 @@ apply_schema(struct gb_state *st, const struct gb_applying *a,
         gb_schema_load(text, (uint32_t)version, &next, &why) ||
         (old && gb_schema_follows(old, next, &why))) {
         gb_schema_free(next);
-        /* a verdict lasts: what memory decided must not become one */
-        if (why.code == GB_E_MEMORY)
+        /* a verdict lasts: what this machine lacks must not become one */
+        if (gb_err_is_ours(why.code))
             return gb_fail_set(fail, why.code, "%s", why.text);
         *code = GB_CODE_MALFORMED;
         return GB_OK;
@@ -293,10 +293,7 @@ gb_state_site_op(struct gb_state *st, const struct gb_applying *a,
         return apply_schema(st, a, op->text, code, fail);
     case GB_DEVICE:
         return apply_device(st, a, op->text, code, fail);
-    case GB_RELEASE:
+    default: /* GB_RELEASE */
         return gb_state_release(st, a->pos, op, fail);
-    default:
-        *code = GB_CODE_MALFORMED;
-        return GB_OK;
     }
 }

@@ -11,20 +11,19 @@ gb_tlv_put(struct gb_buf *out, unsigned tag, struct gb_span value)
 void
 gb_tlv_number(struct gb_buf *out, unsigned tag, uint64_t value)
 {
-    struct gb_buf b;
-    gb_buf_init(&b, 16);
-    gb_buf_varint(&b, value);
-    gb_tlv_put(out, tag, gb_buf_view(&b));
-    if (b.failed && !out->failed)
-        out->failed = b.failed;
-    gb_buf_release(&b);
+    unsigned len = 1; /* of the varint */
+    for (uint64_t rest = value >> 7; rest; rest >>= 7)
+        len++;
+    gb_buf_varint(out, tag);
+    gb_buf_varint(out, len);
+    gb_buf_varint(out, value);
 }
 
 bool
 gb_tlv_next(struct gb_reader *in, unsigned *tag, struct gb_span *value,
             unsigned *last)
 {
-    if (in->bad || in->ptr == in->end)
+    if (!gb_read_left(in))
         return false;
     uint64_t t = gb_read_varint(in);
     *value = gb_read_string(in);

@@ -28,7 +28,7 @@ check_line(struct gb_audit *a, const struct gb_line *l, struct gb_fail *fail)
         return gb_fail_set(fail, GB_E_LEDGER, "its line is numbered %llu",
                            (unsigned long long)l->pos);
     /* The names of its files and the arithmetic of stamps rest on this. */
-    if (l->received_ms < 0 || l->received_ms / 1000 != a->commit.time_s)
+    if (l->received_ms / 1000 != a->commit.time_s)
         return gb_fail_set(fail, GB_E_LEDGER,
                            "its line says that it was received at %lld ms, and "
                            "its commit is of %lld s",

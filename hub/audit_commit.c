@@ -82,7 +82,7 @@ check_words(struct gb_audit *a, struct gb_fail *fail)
                            "before it ends at %llu",
                            (unsigned long long)a->message.first,
                            (unsigned long long)size);
-    if (c->time_s < 0 || c->time_s >= GB_AUDIT_TIME_END)
+    if (c->time_s >= GB_AUDIT_TIME_END)
         return gb_fail_set(fail, GB_E_LEDGER, "its time is not of this era");
     gb_hex_encode(site, a->site, sizeof a->site);
     if (a->state && !gb_span_equal(c->site, gb_span_text(site)))

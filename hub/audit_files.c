@@ -30,7 +30,7 @@ add(struct gb_audit_files *files, const char *path, struct gb_span bytes,
     char kind, struct gb_fail *fail)
 {
     if (files->n == files->room) {
-        size_t room = files->room ? 2 * files->room : 64;
+        size_t room = 2 * files->room + 64;
         struct gb_audit_file *list =
             realloc(files->list, room * sizeof *files->list);
         if (list) {
@@ -83,7 +83,7 @@ take_name(struct gb_audit *a, const struct gb_ledger_name *name,
           struct gb_fail *fail)
 {
     if (a->nnames == a->names_room) {
-        size_t room = a->names_room ? 2 * a->names_room : 64;
+        size_t room = 2 * a->names_room + 64;
         struct gb_ledger_name *names = realloc(a->names, room * sizeof *names);
         if (!names)
             return gb_fail_memory(fail);

@@ -35,15 +35,17 @@ static enum gb_err
 make_scratch(struct gb_audit *a, struct gb_fail *fail)
 {
     const char *tmp = getenv("TMPDIR");
-    int n = snprintf(a->scratch, sizeof a->scratch - 64,
-                     "%s/gengbu-audit-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-    if (n > 0 && (size_t)n < sizeof a->scratch - 64 && mkdtemp(a->scratch))
+    if (!tmp || !*tmp)
+        tmp = "/tmp";
+    int room = (int)sizeof a->scratch - 64;
+    int n = snprintf(a->scratch, (size_t)room, "%s/gengbu-audit-XXXXXX", tmp);
+    if (n < room && mkdtemp(a->scratch))
         return GB_OK;
     int number = errno;
     *a->scratch = 0;
     return gb_fail_set(fail, GB_E_IO,
                        "no scratch folder can be made in %s: %s: set TMPDIR",
-                       tmp && *tmp ? tmp : "/tmp", strerror(number));
+                       tmp, strerror(number));
 }
 
 /* ------------------------------------------------------- at the very end -- */
@@ -89,8 +91,8 @@ count_waiting(struct gb_audit *a, struct gb_fail *fail)
     while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
         enum gb_code code = gb_code_parse(gb_db_blob(s, 0));
         uint64_t n = (uint64_t)sqlite3_column_int64(s, 1);
-        if (code < GB_CODE_COUNT)
-            a->report->waiting_by[code] += n;
+        gb_assert(code < GB_CODE_COUNT);
+        a->report->waiting_by[code] += n;
         a->report->waiting += n;
     }
     sqlite3_finalize(s);

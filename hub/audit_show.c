@@ -16,9 +16,8 @@ utc(char out[TIME_SIZE], int64_t ms)
 {
     struct tm tm;
     time_t t = (time_t)(ms / 1000);
-    if (!gmtime_r(&t, &tm) ||
-        !strftime(out, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm))
-        snprintf(out, TIME_SIZE, "-");
+    gmtime_r(&t, &tm); /* a line's times end with the year 9999 */
+    strftime(out, TIME_SIZE, "%Y-%m-%dT%H:%M:%SZ", &tm);
     return out;
 }
 

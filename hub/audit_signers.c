@@ -82,10 +82,10 @@ gb_audit_time(struct gb_span text, int64_t *time_s)
     tm.tm_sec = n > 12 ? digits(text.ptr + 12, 2) : 0;
     struct tm same = tm;
     *time_s = (int64_t)timegm(&same);
-    /* timegm() takes the 31st of April for the 1st of May. */
-    return same.tm_year == tm.tm_year && same.tm_mon == tm.tm_mon &&
-           same.tm_mday == tm.tm_mday && same.tm_hour == tm.tm_hour &&
-           same.tm_min == tm.tm_min && same.tm_sec == tm.tm_sec;
+    /* timegm() takes the 31st of April for the 1st of May: what is too much
+     * of one unit shows in the next larger one. */
+    return same.tm_mon == tm.tm_mon && same.tm_mday == tm.tm_mday &&
+           same.tm_hour == tm.tm_hour && same.tm_min == tm.tm_min;
 }
 
 /* --------------------------------------------------------------- options -- */

@@ -20,7 +20,7 @@ add_file(struct gb_batch *b, const char *path, struct gb_span bytes,
          struct gb_fail *fail)
 {
     if (b->nfiles == b->room) {
-        size_t room = b->room ? 2 * b->room : 64;
+        size_t room = 2 * b->room + 64;
         struct gb_ledger_file *files = realloc(b->files, room * sizeof *files);
         if (!files)
             return gb_fail_memory(fail);

@@ -235,9 +235,11 @@ gb_ledger_small_packs(const char *path, size_t *count, struct gb_fail *fail)
     *count = 0;
     if (!l)
         return gb_fail_set(fail, GB_E_MEMORY, "out of memory");
-    enum gb_err err = gb_git_join(l->packs, path, "objects", "/pack", fail);
-    if (!err)
+    enum gb_err err = gb_git_room(path, fail);
+    if (!err) {
+        gb_git_join(l->packs, path, "objects", "/pack");
         err = list_small(&packs, l, fail);
+    }
     *count = packs.count;
     gb_packs_release(&packs);
     free(l);

@@ -71,9 +71,9 @@ static const char *
 remedy(const git_error *e, enum gb_err code)
 {
     static const int of_disks[] = {ENOSPC, EDQUOT, EROFS, EIO};
-    bool disk = code == GB_E_IO && !(e && e->message);
-    for (size_t i = 0; i < sizeof of_disks / sizeof *of_disks; i++)
-        disk |= e && e->message && e->klass == GIT_ERROR_OS &&
+    bool disk = code == GB_E_IO && !e;
+    for (size_t i = 0; e && i < sizeof of_disks / sizeof *of_disks; i++)
+        disk |= e->klass == GIT_ERROR_OS &&
                 strstr(e->message, strerrordesc_np(of_disks[i]));
     return disk ? ": see that the disk has room, is writable and sound" : "";
 }
@@ -89,9 +89,10 @@ gb_git_fail(struct gb_fail *fail, enum gb_err code, const char *format, ...)
     va_end(args);
     if (e && e->klass == GIT_ERROR_NOMEMORY)
         code = GB_E_MEMORY;
+    if (e && e->klass == GIT_ERROR_OS && code == GB_E_LEDGER)
+        code = GB_E_IO; /* nobody is to blame for this machine */
     code = gb_fail_set(fail, code, "%s: %s%s", words,
-                       e && e->message ? e->message : gb_err_sentence(code),
-                       remedy(e, code));
+                       e ? e->message : gb_err_sentence(code), remedy(e, code));
     git_error_clear();
     return code;
 }
@@ -115,15 +116,31 @@ gb_git_oid_of(const git_oid *oid)
 }
 
 enum gb_err
-gb_git_join(char out[GB_FILE_PATH_MAX], const char *dir, const char *name,
-            const char *suffix, struct gb_fail *fail)
+gb_git_room(const char *path, struct gb_fail *fail)
 {
-    int n =
-        snprintf(out, GB_FILE_PATH_MAX, "%s%s%s%s", dir,
-                 *dir && dir[strlen(dir) - 1] != '/' ? "/" : "", name, suffix);
-    if (n < 0 || n >= GB_FILE_PATH_MAX)
-        return gb_fail_set(fail, GB_E_LIMIT, "%s: the path is too long", dir);
+    if (strlen(path) > GB_GIT_ROOT_MAX)
+        return gb_fail_set(fail, GB_E_LIMIT, "%s: the path is too long", path);
     return GB_OK;
+}
+
+void
+gb_git_join(char out[GB_FILE_PATH_MAX], const char *dir, const char *name,
+            const char *suffix)
+{
+    size_t n = strlen(dir);
+    bool slash = n && dir[n - 1] == '/';
+    int len = snprintf(out, GB_FILE_PATH_MAX, "%s%s%s%s", dir, slash ? "" : "/",
+                       name, suffix);
+    gb_assert(len < GB_FILE_PATH_MAX);
+}
+
+int
+gb_git_add(git_odb *odb, git_odb_backend *b, int priority)
+{
+    int rc = git_odb_add_backend(odb, b, priority);
+    if (rc < 0)
+        b->free(b);
+    return rc;
 }
 
 /* ------------------------------------------------------------ making -- */
@@ -200,11 +217,10 @@ gb_git_reload(struct gb_ledger *l, struct gb_fail *fail)
     enum gb_err err = GB_OK;
     if (git_odb_new(&odb) < 0 ||
         git_odb_backend_loose(&b, l->objects, -1, 1, 0, 0) < 0 ||
-        git_odb_add_backend(odb, b, 1) < 0 ||
-        git_odb_backend_pack(&b, l->objects) < 0 ||
-        git_odb_add_backend(odb, b, 2) < 0 ||
+        gb_git_add(odb, b, 1) < 0 || git_odb_backend_pack(&b, l->objects) < 0 ||
+        gb_git_add(odb, b, 2) < 0 ||
         (l->write &&
-         (git_mempack_new(&b) < 0 || git_odb_add_backend(odb, b, 999) < 0)) ||
+         (git_mempack_new(&b) < 0 || gb_git_add(odb, b, 999) < 0)) ||
         git_repository_set_odb(l->repo, odb) < 0)
         err = gb_git_fail(fail, GB_E_LEDGER, "%s", l->objects);
     if (!err) {
@@ -223,9 +239,9 @@ static enum gb_err
 drop_midx(const struct gb_ledger *l, struct gb_fail *fail)
 {
     char path[GB_FILE_PATH_MAX];
-    enum gb_err err = gb_git_join(path, l->packs, "multi-pack-index", "", fail);
-    if (err || access(path, F_OK) != 0)
-        return err;
+    gb_git_join(path, l->packs, "multi-pack-index", "");
+    if (access(path, F_OK) != 0)
+        return GB_OK;
     if (!l->write)
         return gb_fail_set(fail, GB_E_LEDGER,
                            "%s: cannot be checked; remove it, git makes it "
@@ -241,8 +257,8 @@ static bool
 stands(const char *dir, const char *name)
 {
     char path[GB_FILE_PATH_MAX];
-    struct gb_fail ignored = {0};
-    return !gb_git_join(path, dir, name, "", &ignored) && !access(path, F_OK);
+    gb_git_join(path, dir, name, "");
+    return !access(path, F_OK);
 }
 
 /* Why a path is no repository, and what to name instead. */
@@ -271,14 +287,14 @@ check_files(const struct gb_ledger *l, struct gb_fail *fail)
                                         GB_LEDGER_REF};
     char path[GB_FILE_PATH_MAX];
     struct stat st;
-    enum gb_err err = GB_OK;
-    for (size_t i = 0; !err && i < sizeof names / sizeof *names; i++) {
-        err = gb_git_join(path, l->root, names[i], "", fail);
-        if (!err && !stat(path, &st) && !S_ISREG(st.st_mode))
-            err = gb_fail_set(fail, GB_E_LEDGER,
-                              "%s: not a file: restore it from a backup", path);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        gb_git_join(path, l->root, names[i], "");
+        if (!stat(path, &st) && !S_ISREG(st.st_mode))
+            return gb_fail_set(fail, GB_E_LEDGER,
+                               "%s: not a file: restore it from a backup",
+                               path);
     }
-    return err;
+    return GB_OK;
 }
 
 /* A batch is published by comparing what the ref holds with a commit: a name
@@ -321,15 +337,14 @@ check_whole(const struct gb_ledger *l, const char *path, struct gb_fail *fail)
 static enum gb_err
 open_repository(struct gb_ledger *l, const char *path, struct gb_fail *fail)
 {
-    /* A reader may have a clone with a work tree. */
-    bool tree = !l->write && stands(path, ".git/");
-    enum gb_err err = gb_git_join(l->root, path, tree ? ".git" : "", "", fail);
-    if (!err)
-        err = gb_git_join(l->objects, l->root, "objects/", "", fail);
-    if (!err)
-        err = gb_git_join(l->packs, l->objects, "pack/", "", fail);
+    enum gb_err err = gb_git_room(path, fail);
     if (err)
         return err;
+    /* A reader may have a clone with a work tree. */
+    bool tree = !l->write && stands(path, ".git/");
+    gb_git_join(l->root, path, tree ? ".git" : "", "");
+    gb_git_join(l->objects, l->root, "objects/", "");
+    gb_git_join(l->packs, l->objects, "pack/", "");
     err = check_files(l, fail);
     if (err)
         return err;

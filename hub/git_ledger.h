@@ -27,6 +27,7 @@
 
 #define GB_LEDGER_REF "refs/heads/main"
 #define GB_PACK_NAME_MAX 256
+#define GB_GIT_ROOT_MAX (GB_FILE_PATH_MAX - 600) /* bytes of its path */
 
 struct gb_ledger {
     char root[GB_FILE_PATH_MAX];    /* the repository */
@@ -44,7 +45,8 @@ struct gb_ledger {
 
 /* ------------------------------------------------------ git_ledger.c -- */
 
-/* Set a failure and add libgit2's words; out of memory is GB_E_MEMORY. */
+/* Set a failure and add libgit2's words; out of memory is GB_E_MEMORY, and a
+ * failure of the system no GB_E_LEDGER. */
 enum gb_err gb_git_fail(struct gb_fail *fail, enum gb_err code,
                         const char *format, ...)
     __attribute__((format(printf, 3, 4)));
@@ -54,10 +56,13 @@ enum gb_err gb_git_reload(struct gb_ledger *l, struct gb_fail *fail);
 enum gb_err gb_git_tip(struct gb_ledger *l, git_oid *out, struct gb_fail *fail);
 git_oid gb_git_oid(const struct gb_oid *oid);
 struct gb_oid gb_git_oid_of(const git_oid *oid);
-/* "dir/name" and what follows; GB_E_LIMIT when it is too long. */
-enum gb_err gb_git_join(char out[GB_FILE_PATH_MAX], const char *dir,
-                        const char *name, const char *suffix,
-                        struct gb_fail *fail);
+/* GB_E_LIMIT for a folder's path that leaves no room for gb_git_join(). */
+enum gb_err gb_git_room(const char *path, struct gb_fail *fail);
+/* "dir/name" and what follows, some 500 bytes at most below such a folder. */
+void gb_git_join(char out[GB_FILE_PATH_MAX], const char *dir, const char *name,
+                 const char *suffix);
+/* Give an odb a backend, which is freed when that fails. */
+int gb_git_add(git_odb *odb, git_odb_backend *b, int priority);
 
 /* -------------------------------------------------------- git_read.c -- */
 
@@ -67,6 +72,9 @@ enum gb_err gb_git_object(git_odb_object **out, struct gb_ledger *l,
                           const git_oid *oid, git_object_t type, size_t max,
                           struct gb_fail *fail);
 struct gb_span gb_git_bytes(git_odb_object *object);
+/* One pack alone as an odb, to be read back; free with git_odb_free(). */
+enum gb_err gb_git_one_pack(git_odb **out, const struct gb_ledger *l,
+                            const char *name, struct gb_fail *fail);
 
 /* -------------------------------------------------------- git_tree.c -- */
 

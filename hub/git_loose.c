@@ -90,7 +90,7 @@ gb_ledger_verify_loose(struct gb_ledger *l, struct gb_fail *fail)
     gb_buf_init(&o.raw, RAW_MAX);
     if (git_odb_new(&o.odb) < 0 ||
         git_odb_backend_loose(&backend, l->objects, -1, 0, 0, 0) < 0 ||
-        git_odb_add_backend(o.odb, backend, 1) < 0)
+        gb_git_add(o.odb, backend, 1) < 0)
         o.err = gb_git_fail(fail, GB_E_LEDGER, "%s", l->objects);
     else if (git_odb_foreach(o.odb, visit, &o) < 0 && !o.err)
         o.err = gb_git_fail(fail, GB_E_LEDGER, "%s", l->objects);

@@ -126,8 +126,10 @@ write_object(git_odb_backend *b, const git_oid *oid, const void *data,
     if (find(s, oid))
         return 0;
     struct object *o = grow(s) ? malloc(sizeof *o + len) : NULL;
-    if (!o)
+    if (!o) {
+        git_error_set_oom();
         return -1;
+    }
     *o = (struct object){.oid = *oid, .type = type, .len = len};
     memcpy(o->bytes, data, len);
     s->table[slot(s, oid)] = o; /* transferred */
@@ -184,11 +186,12 @@ gb_store_open(struct gb_ledger *l, struct gb_fail *fail)
     b->parent.write = write_object;
     b->parent.free = free_backend;
     b->store = l->store;
-    if (git_odb_new(&l->odb) < 0 ||
-        git_odb_add_backend(l->odb, &b->parent, 1) < 0) {
+    if (git_odb_new(&l->odb) < 0) {
         free(b);
         return gb_git_fail(fail, GB_E_MEMORY, "a ledger in memory");
     }
+    if (gb_git_add(l->odb, &b->parent, 1) < 0)
+        return gb_git_fail(fail, GB_E_MEMORY, "a ledger in memory");
     l->memory = &b->parent; /* transferred to the odb */
     return GB_OK;
 }

@@ -17,8 +17,10 @@
 #include "git_ledger.h"
 
 #include <dirent.h>
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,32 +117,46 @@ check_offsets(const struct gb_idx *idx, uint64_t size)
     return true;
 }
 
+/* Of a pack: what its index must agree with. */
+struct ends {
+    uint64_t size;
+    uint8_t head[PACK_HEAD], tail[GB_OID_BYTES]; /* zeros: it is shorter */
+};
+
+/* False when the disk fails, of which nobody is to blame. */
+static bool
+read_ends(int fd, struct ends *e)
+{
+    struct stat st;
+    *e = (struct ends){0};
+    if (fd < 0 || fstat(fd, &st) != 0)
+        return false;
+    e->size = (uint64_t)st.st_size;
+    off_t end = st.st_size - (off_t)sizeof e->tail;
+    return end < PACK_HEAD || (pread(fd, e->head, sizeof e->head, 0) >= 0 &&
+                               pread(fd, e->tail, sizeof e->tail, end) >= 0);
+}
+
 /* The pack has as many objects and ends with the checksum that the index
  * names. */
 static bool
-check_pack(const struct gb_idx *idx, int fd, uint64_t size)
+check_pack(const struct gb_idx *idx, const struct ends *e)
 {
-    uint8_t head[PACK_HEAD], tail[GB_OID_BYTES];
-    if (size < PACK_HEAD + GB_OID_BYTES ||
-        pread(fd, head, sizeof head, 0) != sizeof head ||
-        pread(fd, tail, sizeof tail, (off_t)(size - sizeof tail)) !=
-            sizeof tail)
-        return false;
-    return memcmp(head, "PACK", 4) == 0 && u32(head + 4) == 2 &&
-           u32(head + 8) == idx->count &&
-           memcmp(tail, idx->map + idx->len - TRAILER, sizeof tail) == 0;
+    return memcmp(e->head, "PACK", 4) == 0 && u32(e->head + 4) == 2 &&
+           u32(e->head + 8) == idx->count &&
+           memcmp(e->tail, idx->map + idx->len - TRAILER, sizeof e->tail) == 0;
 }
 
 static bool
-check_idx(struct gb_idx *idx, int fd, uint64_t size)
+check_idx(struct gb_idx *idx, const struct ends *e)
 {
     uint8_t sum[GB_OID_BYTES];
     if (!check_shape(idx))
         return false;
     gb_sha1(sum, GB_SPAN(idx->map, idx->len - GB_OID_BYTES));
     return memcmp(sum, idx->map + idx->len - GB_OID_BYTES, sizeof sum) == 0 &&
-           check_pack(idx, fd, size) && check_names(idx) &&
-           check_offsets(idx, size);
+           check_pack(idx, e) && check_names(idx) &&
+           check_offsets(idx, e->size);
 }
 
 static enum gb_err
@@ -168,21 +184,19 @@ gb_idx_open(struct gb_idx *out, const struct gb_ledger *l, const char *name,
             struct gb_fail *fail)
 {
     char path[GB_FILE_PATH_MAX], pack[GB_FILE_PATH_MAX];
-    struct stat st;
+    struct ends ends;
     *out = (struct gb_idx){0};
-    enum gb_err err = gb_git_join(path, l->packs, name, ".idx", fail);
-    if (!err)
-        err = gb_git_join(pack, l->packs, name, ".pack", fail);
-    if (!err)
-        err = map_idx(out, path, fail);
+    gb_git_join(path, l->packs, name, ".idx");
+    gb_git_join(pack, l->packs, name, ".pack");
+    enum gb_err err = map_idx(out, path, fail);
     if (err)
         return err;
     int fd = open(pack, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0 && errno == ENOENT) /* libgit2 passes over it, too */
         err = gb_fail_set(fail, GB_E_MISSING, "%s: does not exist", pack);
-    else if (fd < 0 || fstat(fd, &st) != 0)
+    else if (!read_ends(fd, &ends))
         err = gb_fail_set(fail, GB_E_IO, "%s: %s", pack, strerror(errno));
-    else if (!check_idx(out, fd, (uint64_t)st.st_size))
+    else if (!check_idx(out, &ends))
         err = gb_fail_set(fail, GB_E_LEDGER,
                           "%s: damaged; move it away and make it again with "
                           "`git index-pack %s`",
@@ -250,8 +264,7 @@ gb_idx_write(const struct gb_ledger *l, const char *name,
     gb_sha1(sum, gb_buf_view(&out));
     gb_buf_add(&out, sum, sizeof sum);
     enum gb_err err = gb_buf_check(&out, "index of a pack", fail);
-    if (!err)
-        err = gb_git_join(path, l->packs, name, ".idx", fail);
+    gb_git_join(path, l->packs, name, ".idx");
     if (!err)
         err = gb_file_write_checked(path, gb_buf_view(&out), 0444, fail);
     gb_buf_release(&out);
@@ -280,18 +293,19 @@ add_pack(struct gb_packs *packs, size_t *room, const struct gb_ledger *l,
     struct stat st;
     char path[GB_FILE_PATH_MAX];
     size_t n = strlen(file);
-    if (n < 5 || n >= sizeof p.name || strcmp(file + n - 4, ".idx") != 0)
+    if (n < 5 || strcmp(file + n - 4, ".idx") != 0)
         return GB_OK;
+    static_assert(sizeof p.name > NAME_MAX, "any name of a file");
     memcpy(p.name, file, n - 4);
-    enum gb_err err = gb_git_join(path, l->packs, p.name, ".keep", fail);
-    p.keep = !err && access(path, F_OK) == 0;
-    if (!err)
-        err = gb_git_join(path, l->packs, p.name, ".pack", fail);
-    if (err || stat(path, &st) != 0)
-        return err;
+    gb_git_join(path, l->packs, p.name, ".keep");
+    p.keep = access(path, F_OK) == 0;
+    gb_git_join(path, l->packs, p.name, ".pack");
+    if (stat(path, &st) != 0) /* without its pack it is passed over */
+        return errno == ENOENT ? GB_OK
+                               : gb_file_fail(fail, errno, path, "read");
     p.size = (uint64_t)st.st_size;
     if (packs->count == *room) {
-        size_t more = *room ? 2 * *room : 64;
+        size_t more = 2 * *room + 64;
         struct gb_pack *list = realloc(packs->list, more * sizeof *list);
         if (!list)
             return gb_fail_memory(fail);
@@ -331,9 +345,9 @@ gb_packs_count(struct gb_packs *packs, const struct gb_ledger *l,
     uint8_t head[PACK_HEAD];
     enum gb_err err = GB_OK;
     for (size_t i = 0; !err && i < packs->count; i++) {
-        err = gb_git_join(path, l->packs, packs->list[i].name, ".pack", fail);
-        int fd = err ? -1 : open(path, O_RDONLY | O_CLOEXEC);
-        if (!err && (fd < 0 || pread(fd, head, sizeof head, 0) != sizeof head))
+        gb_git_join(path, l->packs, packs->list[i].name, ".pack");
+        int fd = open(path, O_RDONLY | O_CLOEXEC);
+        if (fd < 0 || pread(fd, head, sizeof head, 0) != sizeof head)
             err = gb_file_fail(fail, errno, path, "read");
         packs->list[i].objects = err ? 0 : u32(head + 8);
         if (fd >= 0)
@@ -400,7 +414,8 @@ gb_pack_remove(const struct gb_ledger *l, const char *name)
     /* An index without its pack is passed over by every reader. */
     static const char *const ends[] = {".pack", ".idx", ".rev", ".bitmap"};
     char path[GB_FILE_PATH_MAX];
-    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
-        if (gb_git_join(path, l->packs, name, ends[i], NULL) == GB_OK)
-            (void)unlink(path);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        gb_git_join(path, l->packs, name, ends[i]);
+        (void)unlink(path);
+    }
 }

@@ -30,6 +30,19 @@ gb_git_object(git_odb_object **out, struct gb_ledger *l, const git_oid *oid,
     return GB_OK;
 }
 
+enum gb_err
+gb_git_one_pack(git_odb **out, const struct gb_ledger *l, const char *name,
+                struct gb_fail *fail)
+{
+    char path[GB_FILE_PATH_MAX];
+    git_odb_backend *one = NULL;
+    gb_git_join(path, l->packs, name, ".idx");
+    if (git_odb_new(out) < 0 || git_odb_backend_one_pack(&one, path) < 0 ||
+        gb_git_add(*out, one, 1) < 0)
+        return gb_git_fail(fail, GB_E_IO, "%s: read back", path);
+    return GB_OK;
+}
+
 struct gb_span
 gb_git_bytes(git_odb_object *object)
 {

@@ -13,7 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEPTH_MAX 8 /* folders below refs/ */
+#define DEPTH_MAX 8                      /* folders below refs/ */
+#define DIR_MAX (GB_FILE_PATH_MAX - 300) /* bytes: leaves room for a name */
 
 static bool
 ends_with(const char *name, const char *end)
@@ -41,11 +42,9 @@ is_rubbish(const struct gb_ledger *l, const char *name)
         return true;
     if (!ends_with(name, ".idx"))
         return false;
-    size_t n = strlen(name) - 4;
-    int len =
-        snprintf(path, sizeof path, "%s%.*s.pack", l->packs, (int)n, name);
-    return len > 0 && (size_t)len < sizeof path && stat(path, &st) != 0 &&
-           errno == ENOENT;
+    gb_git_join(path, l->packs, name, "");
+    memcpy(path + strlen(path) - 3, "pack", sizeof "pack");
+    return stat(path, &st) != 0 && errno == ENOENT;
 }
 
 /* Remove the files of a folder that `wanted` picks; go down `depth` levels. */
@@ -65,10 +64,10 @@ sweep(const struct gb_ledger *l, const char *dir, int depth,
         struct stat st;
         if (strcmp(e->d_name, ".") == 0 || strcmp(e->d_name, "..") == 0)
             continue;
-        err = gb_git_join(path, dir, e->d_name, "", fail);
-        if (err || lstat(path, &st) != 0)
+        gb_git_join(path, dir, e->d_name, "");
+        if (lstat(path, &st) != 0)
             continue;
-        if (S_ISDIR(st.st_mode) && depth > 0)
+        if (S_ISDIR(st.st_mode) && depth > 0 && strlen(path) < DIR_MAX)
             err = sweep(l, path, depth - 1, wanted, fail);
         else if (S_ISREG(st.st_mode) && wanted(l, e->d_name) &&
                  unlink(path) != 0)
@@ -82,9 +81,8 @@ enum gb_err
 gb_git_recover(const struct gb_ledger *l, struct gb_fail *fail)
 {
     char refs[GB_FILE_PATH_MAX];
-    enum gb_err err = gb_git_join(refs, l->root, "refs", "", fail);
-    if (!err)
-        err = sweep(l, l->root, 0, is_lock, fail);
+    gb_git_join(refs, l->root, "refs", "");
+    enum gb_err err = sweep(l, l->root, 0, is_lock, fail);
     if (!err)
         err = sweep(l, refs, DEPTH_MAX, is_lock, fail);
     return err ? err : sweep(l, l->packs, 0, is_rubbish, fail);

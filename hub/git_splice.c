@@ -110,9 +110,8 @@ map_pack(struct source *s, const struct gb_ledger *l, const char *name,
 {
     char path[GB_FILE_PATH_MAX];
     struct stat st;
-    enum gb_err err = gb_git_join(path, l->packs, name, ".pack", fail);
-    if (err)
-        return err;
+    gb_git_join(path, l->packs, name, ".pack");
+    enum gb_err err = GB_OK;
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0 || fstat(fd, &st) != 0)
         err = gb_file_fail(fail, errno, path, "read");
@@ -343,9 +342,9 @@ show_pack(struct splice *s, const char *temporary, const char *made,
           struct gb_fail *fail)
 {
     char path[GB_FILE_PATH_MAX];
-    enum gb_err err = gb_git_join(path, s->l->packs, made, ".pack", fail);
-    if (!err)
-        err = gb_idx_write(s->l, made, s->sorted, s->kept, s->trailer, fail);
+    gb_git_join(path, s->l->packs, made, ".pack");
+    enum gb_err err =
+        gb_idx_write(s->l, made, s->sorted, s->kept, s->trailer, fail);
     if (!err && rename(temporary, path) != 0)
         err = gb_file_fail(fail, errno, path, "written");
     return err;
@@ -355,20 +354,14 @@ show_pack(struct splice *s, const char *temporary, const char *made,
 static enum gb_err
 read_back(struct splice *s, const char *made, struct gb_fail *fail)
 {
-    char path[GB_FILE_PATH_MAX];
     git_odb *odb = NULL;
-    git_odb_backend *one = NULL;
-    enum gb_err err = gb_git_join(path, s->l->packs, made, ".idx", fail);
-    if (!err &&
-        (git_odb_new(&odb) < 0 || git_odb_backend_one_pack(&one, path) < 0 ||
-         git_odb_add_backend(odb, one, 1) < 0))
-        err = gb_git_fail(fail, GB_E_IO, "%s: read back", path);
+    enum gb_err err = gb_git_one_pack(&odb, s->l, made, fail);
     for (size_t i = 0; !err && i < s->kept; i++) {
         git_odb_object *object = NULL;
         git_oid oid;
         memcpy(oid.id, s->sorted[i]->oid, GB_OID_BYTES);
         if (s->sorted[i]->folded && git_odb_read(&object, odb, &oid) < 0)
-            err = gb_git_fail(fail, GB_E_IO, "%s: read back", path);
+            err = gb_git_fail(fail, GB_E_IO, "%s: read back", made);
         git_odb_object_free(object);
     }
     git_odb_free(odb);
@@ -381,11 +374,8 @@ write_all(struct splice *s, const char *const *names, size_t count,
           char made[GB_PACK_NAME_MAX], struct gb_fail *fail)
 {
     char temporary[GB_FILE_PATH_MAX], hex[2 * GB_OID_BYTES + 1];
-    enum gb_err err =
-        gb_git_join(temporary, s->l->packs, "tmp_merge", "", fail);
-    if (err)
-        return err;
-    err = write_pack(s, temporary, fail);
+    gb_git_join(temporary, s->l->packs, "tmp_merge", "");
+    enum gb_err err = write_pack(s, temporary, fail);
     gb_hex_encode(hex, s->trailer, sizeof s->trailer);
     snprintf(made, GB_PACK_NAME_MAX, "pack-%s", hex);
     if (!err)

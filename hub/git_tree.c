@@ -17,19 +17,17 @@
 bool
 gb_tree_name_good(struct gb_span name)
 {
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
+                                "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
     if (gb_span_equal(name, gb_span_text(".gitattributes")))
         return true;
     /* No leading dot: no "..", no ".git" in any of its disguises. */
     if (!name.len || name.len > GB_LEDGER_PATH_MAX || name.ptr[0] == '.' ||
         !gb_utf8_valid(name))
         return false;
-    for (size_t i = 0; i < name.len; i++) {
-        uint8_t c = name.ptr[i];
-        bool letter = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-                      (c >= '0' && c <= '9') || c >= 0x80;
-        if (!letter && c != '.' && c != '-' && c != '_')
+    for (size_t i = 0; i < name.len; i++)
+        if (name.ptr[i] < 0x80 && !memchr(plain, name.ptr[i], strlen(plain)))
             return false;
-    }
     return true;
 }
 
@@ -83,16 +81,24 @@ gb_tree_find(const struct gb_tree *t, struct gb_span name, bool folder)
 
 /* -------------------------------------------------- reading, writing -- */
 
+/* Read past these words; false when something else stands there. */
+static bool
+skip(struct gb_reader *r, const char *words)
+{
+    size_t n = strlen(words);
+    if (gb_read_left(r) < n || memcmp(r->ptr, words, n) != 0)
+        return false;
+    gb_read_bytes(r, n);
+    return true;
+}
+
 /* One entry; false when it is not as we write them. */
 static bool
 read_entry(struct gb_reader *r, struct gb_entry *e)
 {
-    static const char file[] = "100644 ", folder[] = "40000 ";
-    size_t left = gb_read_left(r);
-    e->folder = left >= 6 && memcmp(r->ptr, folder, 6) == 0;
-    if (!e->folder && (left < 7 || memcmp(r->ptr, file, 7) != 0))
+    e->folder = skip(r, "40000 ");
+    if (!e->folder && !skip(r, "100644 "))
         return false;
-    gb_read_bytes(r, e->folder ? 6 : 7);
     const uint8_t *nul = memchr(r->ptr, 0, gb_read_left(r));
     if (!nul)
         return false;

@@ -69,23 +69,17 @@ verify(struct gb_ledger *l, const char *name, const char *dir,
     git_indexer *indexer = NULL;
     bool same = false;
 
-    enum gb_err err = gb_git_join(pack, l->packs, name, ".pack", fail);
-    if (!err)
-        err = gb_git_join(idx, l->packs, name, ".idx", fail);
-    if (err)
-        return err;
+    gb_git_join(pack, l->packs, name, ".pack");
+    gb_git_join(idx, l->packs, name, ".idx");
     if (git_indexer_new(&indexer, dir, 0, NULL, NULL) < 0)
-        err = gb_git_fail(fail, GB_E_IO, "%s", dir);
-    if (!err)
-        err = feed(indexer, pack, fail);
+        return gb_git_fail(fail, GB_E_IO, "%s", dir);
+    enum gb_err err = feed(indexer, pack, fail);
     if (!err) {
         snprintf(label, sizeof label, "pack-%s", git_indexer_name(indexer));
-        err = gb_git_join(made, dir, label, ".idx", fail);
-        if (!err)
-            err = gb_git_join(copy, dir, label, ".pack", fail);
-    }
-    if (!err)
+        gb_git_join(made, dir, label, ".idx");
+        gb_git_join(copy, dir, label, ".pack");
         err = same_files(idx, made, &same, fail);
+    }
     if (!err && !same)
         err = gb_fail_set(fail, GB_E_LEDGER,
                           "%s: not the index of its pack; move it away and "
@@ -105,10 +99,10 @@ gb_ledger_verify_packs(struct gb_ledger *l, const char *scratch,
 {
     char dir[GB_FILE_PATH_MAX];
     struct gb_packs packs;
-    enum gb_err err =
-        gb_git_join(dir, scratch, "gengbu-packs-XXXXXX", "", fail);
+    enum gb_err err = gb_git_room(scratch, fail);
     if (err)
         return err;
+    gb_git_join(dir, scratch, "gengbu-packs-XXXXXX", "");
     if (!mkdtemp(dir))
         return gb_fail_set(fail, GB_E_IO, "%s: %s", dir, strerror(errno));
     err = gb_packs_list(&packs, l, fail);

@@ -49,7 +49,6 @@ has(struct shelf *s, const struct gb_oid *oid)
 {
     char hex[2 * GB_OID_BYTES + 1], name[2 * GB_OID_BYTES + 2];
     char path[GB_FILE_PATH_MAX];
-    struct gb_fail ignored = {0};
     for (size_t i = 0; i < s->count; i++) {
         struct gb_idx found = s->list[i];
         if (!gb_idx_has(&found, oid->bytes))
@@ -61,8 +60,8 @@ has(struct shelf *s, const struct gb_oid *oid)
     /* loose, as some tools of git leave it */
     gb_hex_encode(hex, oid->bytes, sizeof oid->bytes);
     snprintf(name, sizeof name, "%.2s/%s", hex, hex + 2);
-    return !gb_git_join(path, s->l->objects, name, "", &ignored) &&
-           !access(path, F_OK);
+    gb_git_join(path, s->l->objects, name, "");
+    return !access(path, F_OK);
 }
 
 static enum gb_err

@@ -12,7 +12,10 @@ static bool
 calendar(int64_t time_s, struct tm *out)
 {
     time_t t = (time_t)time_s;
-    return time_s >= 0 && time_s < YEAR_10000_S && gmtime_r(&t, out) != NULL;
+    if (time_s < 0 || time_s >= YEAR_10000_S)
+        return false;
+    gmtime_r(&t, out);
+    return true;
 }
 
 /* -------------------------------------------------------------- paths -- */
@@ -90,8 +93,9 @@ static bool
 day_exists(int year, int month, int day)
 {
     static const int days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    return day <= days[month - 1] + (leap && month == 2);
+    if (month == 2 && ((year % 4 == 0 && year % 100) || year % 400 == 0))
+        return day <= 29;
+    return day <= days[month - 1];
 }
 
 /* The fields; how they are written is checked by writing them again. */

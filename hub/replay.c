@@ -40,7 +40,7 @@ take_file(void *context, const struct gb_ledger_change *c, struct gb_fail *fail)
         return GB_OK;
     }
     if (b->n == b->room) {
-        size_t room = b->room ? 2 * b->room : 64;
+        size_t room = 2 * b->room + 64;
         struct file *files = realloc(b->files, room * sizeof *files);
         if (!files)
             return gb_fail_memory(fail);

@@ -96,6 +96,8 @@ no_adjustment_overflows(void **state)
         make(&set, ops, times, 1);
         gb_clock_effective(&set, &(struct gb_arrival){NOW, 7, &wild[i]}, e);
         assert_int_equal(e[0], wild[i] < 0 ? 8 : gb_stamp_of(NOW));
+        gb_clock_effective(&set, &(struct gb_arrival){NOW, 7, NULL}, e);
+        assert_int_equal(e[0], gb_stamp_of(NOW)); /* none at all */
     }
 }
 

@@ -23,6 +23,7 @@
 #include "engine/journal.h"
 #include "engine/seal.h"
 #include "engine/tlv.h"
+#include "support/fault.h"
 
 #define UNUSED __attribute__((unused))
 
@@ -40,6 +41,7 @@ struct hub {
     uint32_t seq; /* of replica 0 */
     uint8_t prev[32];
     int64_t time_ms;
+    unsigned faults; /* what fails once, on the way of a delta (fault.h) */
 };
 
 struct handheld {
@@ -50,6 +52,7 @@ struct handheld {
     struct gb_sign_key key;
     struct gb_applied counts; /* of the last delta */
     size_t parts, largest;    /* likewise */
+    bool applied;             /* likewise */
 };
 
 /* ------------------------------------------------------------------ hub -- */
@@ -203,7 +206,38 @@ take_part(void *context, struct gb_span container, struct gb_fail *fail)
         d->j, GB_SPAN(container.ptr, container.len - 64), &complete, fail);
 }
 
-/* What a handheld at `from` asks for; the parts are kept, not applied. */
+struct making {
+    struct handheld *d;
+    const struct gb_delta_ask *ask;
+};
+
+static enum gb_err
+drop_part(void *context, struct gb_span container, struct gb_fail *fail)
+{
+    (void)context;
+    (void)container;
+    (void)fail;
+    return GB_OK;
+}
+
+static enum gb_err
+make_for_nobody(void *arg, struct gb_fail *fail)
+{
+    const struct making *m = arg;
+    return gb_delta_make(m->d->hub->st, m->ask, &m->d->hub->key, drop_part,
+                         NULL, fail);
+}
+
+/* Without memory for more rows a group ends, and the record is tried again. */
+static void
+told_or_smaller(void *arg, enum gb_err err, enum fault failed)
+{
+    if (err || failed != FAULT_MEMORY)
+        fault_told(arg, err, failed);
+}
+
+/* What a handheld at `from` asks for, made after each call that it takes has
+ * failed once; the parts are kept, not applied. */
 UNUSED static void
 gather(struct handheld *d, uint64_t from)
 {
@@ -216,7 +250,29 @@ gather(struct handheld *d, uint64_t from)
                                .schema = s ? s->version : 0,
                                .clock_ms = 1};
     d->parts = d->largest = 0;
+    struct making m = {d, &ask};
+    fault_sweep(d->hub->faults, make_for_nobody, told_or_smaller, &m);
     GOOD(gb_delta_make(d->hub->st, &ask, &d->hub->key, take_part, d, &why));
+}
+
+static enum gb_err
+apply_parts(void *arg, struct gb_fail *fail)
+{
+    struct handheld *d = arg;
+    return d->applied ? GB_OK
+                      : gb_journal_delta_apply(d->j, &d->key, &d->counts, fail);
+}
+
+/* The whole of it, or nothing; what fails behind the commit is told, too. */
+static void
+applied_or_not(void *arg, enum gb_err err, enum fault failed)
+{
+    struct handheld *d = arg;
+    struct gb_journal_info i;
+    fault_told(NULL, err, failed);
+    GOOD(gb_journal_info(d->j, &i, &why));
+    d->applied = i.merged.size == gb_state_size(d->hub->st);
+    assert_true(err || d->applied);
 }
 
 UNUSED static void
@@ -227,7 +283,9 @@ pull(struct handheld *d)
     if (i.merged.size == gb_state_size(d->hub->st))
         return;
     gather(d, i.merged.size);
-    GOOD(gb_journal_delta_apply(d->j, &d->key, &d->counts, &why));
+    d->applied = false;
+    fault_sweep(d->hub->faults, apply_parts, applied_or_not, d);
+    GOOD(gb_journal_reload(d->j, &why));
 }
 
 /* Seal, and deliver what has no receipt. */

@@ -318,6 +318,47 @@ a_restored_backup(void **state)
     expect_wrong(&plan, POSITIONS + 3, POSITIONS + 3, "a head of this epoch");
 }
 
+/* Where no scratch folder can be, or somebody gives up, nothing is known. */
+static void
+not_checked(void **state)
+{
+    struct world *w = *state;
+    static const sig_atomic_t stop = 1, go_on = 0;
+    static char long_path[5000];
+    memset(long_path, 'x', sizeof long_path - 1);
+    const char *tmp = getenv("TMPDIR");
+    char *mine = tmp ? strdup(tmp) : NULL;
+    const struct {
+        const char *folder;
+        const volatile sig_atomic_t *stop;
+        enum gb_audit_verdict verdict;
+    } rows[] = {{NULL, NULL, GB_AUDIT_OK},
+                {"", NULL, GB_AUDIT_OK},
+                {"/no/such/folder", NULL, GB_AUDIT_UNCHECKED},
+                {long_path, NULL, GB_AUDIT_UNCHECKED},
+                {"", &go_on, GB_AUDIT_OK},
+                {"", &stop, GB_AUDIT_UNCHECKED}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct gb_audit_plan plan = {.ledger = w->ledger, .stop = rows[i].stop};
+        struct gb_audit_report r;
+        struct gb_fail fail = {0};
+        if (rows[i].folder)
+            setenv("TMPDIR", rows[i].folder, 1);
+        else
+            unsetenv("TMPDIR");
+        enum gb_err e = gb_audit_run(&plan, &r, &fail);
+        assert_int_equal(r.verdict, rows[i].verdict);
+        assert_int_equal(e == GB_OK, rows[i].verdict == GB_AUDIT_OK);
+        gb_audit_release(&r);
+    }
+    if (mine)
+        setenv("TMPDIR", mine, 1);
+    free(mine);
+    struct gb_head nothing = {.root = {1}}; /* another root of no sets */
+    struct gb_audit_plan plan = {.ledger = w->ledger, .head = &nothing};
+    expect_wrong(&plan, 0, 0, "a head of nothing");
+}
+
 int
 main(void)
 {
@@ -328,6 +369,7 @@ main(void)
         TEST(remembered_heads),   TEST(any_changed_byte),
         TEST(all_by_another_key), TEST(a_later_ledger_key),
         TEST(a_witness),          TEST(a_restored_backup),
+        TEST(not_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

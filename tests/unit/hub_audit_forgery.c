@@ -2,6 +2,8 @@
  * may do to a commit, and sign it again. */
 #include "hub_audit_fixture.h"
 
+#include "hub/replay.h"
+
 /* What is done to a commit. */
 typedef void forge_fn(struct forgery *f);
 
@@ -228,6 +230,95 @@ huge_adjustment(struct forgery *f)
 }
 
 static void
+negative_adjustment(struct forgery *f)
+{
+    line_field(f, 5, "-9223372036854775807");
+}
+
+static void
+later_than_the_next(struct forgery *f)
+{
+    char ms[32];
+    snprintf(ms, sizeof ms, "%lld", (long long)f->time_s * 1000 + 999);
+    line_field(f, 4, ms);
+}
+
+static void
+of_another_device(struct forgery *f)
+{
+    line_field(f, 1, "7");
+}
+
+static void
+of_another_number(struct forgery *f)
+{
+    line_field(f, 2, "77");
+}
+
+static void
+of_other_bytes(struct forgery *f)
+{
+    line_field(
+        f, 3,
+        "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
+}
+
+/* The set of the first line into another folder. */
+static void
+into_folder(struct forgery *f, size_t at, char digit)
+{
+    f->paths[forge_find(f, "-2-2.gbcs")][at] = digit;
+}
+
+static void
+another_year(struct forgery *f)
+{
+    into_folder(f, 3, '7'); /* 2027/11/23 */
+}
+
+static void
+another_month(struct forgery *f)
+{
+    into_folder(f, 6, '2'); /* 2026/12/23 */
+}
+
+static void
+another_day(struct forgery *f)
+{
+    into_folder(f, 9, '4'); /* 2026/11/24 */
+}
+
+static void
+another_era(struct forgery *f)
+{
+    f->time_s = INT64_C(300000000000);
+}
+
+static void
+no_sets(struct forgery *f)
+{
+    memcpy(strstr(f->message, " 12 "), " 13 ", 4);
+}
+
+static void
+odd_signers(struct forgery *f)
+{
+    forge_add(f, "signers/ledger", gb_span_text("x\n"));
+}
+
+static void
+short_signers(struct forgery *f)
+{
+    f->bytes[forge_find(f, "signers/ledger")].len = 3;
+}
+
+static void
+of_an_older_position(struct forgery *f)
+{
+    forge_add(f, "2026/11/23/000000003-7-7.gbcs", gb_span_text("x"));
+}
+
+static void
 many_adjustments(struct forgery *f)
 {
     line_field(f, 5, "0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0");
@@ -302,46 +393,62 @@ static const struct {
     forge_fn *fn;
     uint64_t at; /* where that must be found */
     size_t back; /* the commit: so many before the last */
+    enum gb_err
+        replay; /* what a rebuild makes of it, which believes the rest */
 } forgeries[] = {
-    {"two sets swapped", swap_sets, 11, 0},
-    {"a set gone", drop_set, 11, 0},
-    {"a signature gone", drop_signature, 12, 0},
-    {"no batch", drop_batch, 11, 0},
-    {"a line gone, with its files", drop_line, 11, 0},
-    {"half a line", half_a_line, 11, 0},
-    {"empty lines", two_lines_more, 11, 0},
-    {"a set renamed", rename_set, 11, 0},
-    {"an old set written over", older_set, 6, 0},
-    {"an old batch written over", older_batch, 6, 0},
-    {"a set too many", later_set, 11, 0},
-    {"a batch too many", another_batch, 11, 0},
-    {"an odd name", odd_name, 11, 0},
-    {"a file too many", extra_file, 11, 0},
-    {"other signers", other_signers, 11, 0},
-    {"another schema", other_schema, 11, 0},
-    {"other attributes", other_attributes, 11, 0},
-    {"signed by another key", other_key, 11, 0},
-    {"a second later", other_time, 11, 0},
-    {"a day later", other_day, 11, 0},
-    {"another site", other_site, 11, 0},
-    {"no tree head", other_words, 11, 0},
-    {"no tree head for us", other_epoch, 11, 0},
-    {"another root", other_root, 11, 0},
-    {"a hole", hole, 11, 0},
-    {"bytes behind a set", bytes_at_the_end, 11, 0},
-    {"a line behind a signature", lf_behind_signature, 12, 0},
-    {"an empty set", empty_set, 12, 0},
-    {"before 1970", received_before_1970, 11, 0},
-    {"after 9999", received_after_9999, 11, 0},
-    {"a huge adjustment", huge_adjustment, 11, 0},
-    {"many adjustments", many_adjustments, 11, 0},
-    {"a huge position", huge_position, 11, 0},
-    {"not quarantined", not_quarantined, 8, 3},
-    {"quarantined otherwise", quarantined_otherwise, 8, 3},
-    {"no fork", no_fork, 9, 2},
-    {"a fork that is held", fork_held, 9, 2},
-    {"called a fork", called_a_fork, 10, 1},
-    {"held otherwise", held_otherwise, 10, 1},
+    {"two sets swapped", swap_sets, 11, 0, GB_E_LEDGER},
+    {"a set gone", drop_set, 11, 0, GB_E_LEDGER},
+    {"a signature gone", drop_signature, 12, 0, GB_E_LEDGER},
+    {"no batch", drop_batch, 11, 0, GB_E_LEDGER},
+    {"a line gone, with its files", drop_line, 11, 0, GB_OK},
+    {"half a line", half_a_line, 11, 0, GB_E_FORMAT},
+    {"empty lines", two_lines_more, 11, 0, GB_E_FORMAT},
+    {"a set renamed", rename_set, 11, 0, GB_E_LEDGER},
+    {"an old set written over", older_set, 6, 0, GB_E_LEDGER},
+    {"an old batch written over", older_batch, 6, 0, GB_E_LEDGER},
+    {"a set too many", later_set, 11, 0, GB_OK},
+    {"a batch too many", another_batch, 11, 0, GB_E_LEDGER},
+    {"an odd name", odd_name, 11, 0, GB_OK},
+    {"a file too many", extra_file, 11, 0, GB_OK},
+    {"other signers", other_signers, 11, 0, GB_OK},
+    {"another schema", other_schema, 11, 0, GB_OK},
+    {"other attributes", other_attributes, 11, 0, GB_OK},
+    {"signed by another key", other_key, 11, 0, GB_OK},
+    {"a second later", other_time, 11, 0, GB_OK},
+    {"a day later", other_day, 11, 0, GB_OK},
+    {"another site", other_site, 11, 0, GB_OK},
+    {"no tree head", other_words, 11, 0, GB_OK},
+    {"no tree head for us", other_epoch, 11, 0, GB_OK},
+    {"another root", other_root, 11, 0, GB_OK},
+    {"a hole", hole, 11, 0, GB_OK},
+    {"bytes behind a set", bytes_at_the_end, 11, 0, GB_E_LEDGER},
+    {"a line behind a signature", lf_behind_signature, 12, 0, GB_OK},
+    {"an empty set", empty_set, 12, 0, GB_E_FORMAT},
+    {"before 1970", received_before_1970, 11, 0, GB_E_FORMAT},
+    {"after 9999", received_after_9999, 11, 0, GB_E_FORMAT},
+    {"a first commit of another site", other_site, 1, COMMITS - 1, GB_OK},
+    {"a first commit without signers", short_signers, 1, COMMITS - 1, GB_OK},
+    {"a set of an older position", of_an_older_position, 11, 0, GB_OK},
+    {"a huge adjustment", huge_adjustment, 11, 0, GB_OK},
+    {"another year's folder", another_year, 11, 0, GB_E_LEDGER},
+    {"another month's folder", another_month, 11, 0, GB_E_LEDGER},
+    {"another day's folder", another_day, 11, 0, GB_E_LEDGER},
+    {"a commit of another era", another_era, 11, 0, GB_OK},
+    {"a tree head of another size", no_sets, 11, 0, GB_OK},
+    {"signers that are none", odd_signers, 11, 0, GB_OK},
+    {"a negative adjustment", negative_adjustment, 11, 0, GB_OK},
+    {"a set before its time", later_than_the_next, 12, 0, GB_OK},
+    {"a line of another device", of_another_device, 11, 0, GB_E_LEDGER},
+    {"a line of another number", of_another_number, 11, 0, GB_E_LEDGER},
+    {"a line of other bytes", of_other_bytes, 11, 0, GB_E_LEDGER},
+    {"many adjustments", many_adjustments, 11, 0, GB_E_LEDGER},
+    {"a huge position", huge_position, 11, 0, GB_E_LEDGER},
+    {"not quarantined", not_quarantined, 8, 3, GB_E_LEDGER},
+    {"quarantined otherwise", quarantined_otherwise, 8, 3, GB_E_LEDGER},
+    {"no fork", no_fork, 9, 2, GB_E_LEDGER},
+    {"a fork that is held", fork_held, 9, 2, GB_E_LEDGER},
+    {"called a fork", called_a_fork, 10, 1, GB_E_LEDGER},
+    {"held otherwise", held_otherwise, 10, 1, GB_E_LEDGER},
 };
 
 static void
@@ -353,6 +460,29 @@ expect_says(const struct gb_audit_plan *plan, const char *text)
     if (!strstr(fail.text, text))
         fail_msg("does not say '%s': %s", text, fail.text);
     gb_audit_release(&r);
+}
+
+/* What a hub that is rebuilt makes of it, without the auditor's eyes. */
+static enum gb_err
+replayed(const struct world *w)
+{
+    struct gb_ledger *l;
+    struct gb_ledger_log log;
+    struct gb_state *st;
+    struct gb_fail fail = {0};
+    GOOD(gb_ledger_open(&l, w->forged, GB_LEDGER_READ, &why));
+    GOOD(gb_ledger_log(l, NULL, &log, &why));
+    GOOD(gb_state_open(":memory:", w->hub->site, &st, &why));
+    struct gb_replay r = {.state = st, .ledger = l};
+    GOOD(gb_state_begin(st, &why));
+    enum gb_err e = GB_OK;
+    for (size_t i = 0; i < log.count && !e; i++)
+        e = gb_replay_commit(&r, &log.commits[i], &fail);
+    gb_state_rollback(st);
+    gb_state_close(st);
+    gb_ledger_log_release(&log);
+    gb_ledger_close(l);
+    return e;
 }
 
 static void
@@ -369,8 +499,24 @@ any_forgery(void **state)
         forge_commit(w, &f);
         expect_wrong(&plan, forgeries[i].at, forgeries[i].at,
                      forgeries[i].what);
+        assert_int_equal(replayed(w), forgeries[i].replay);
         forge_end(&f);
     }
+}
+
+/* The last commit without its signature. */
+static void
+an_unsigned_commit(void **state)
+{
+    struct world *w = *state;
+    struct gb_audit_plan plan = {.ledger = w->forged};
+    forge_copy(w, COMMITS);
+    assert_int_equal(
+        sh(w, "cd forged.git && c=$(git cat-file commit main |"
+              " sed '/^gpgsig/,/END/d' | git hash-object -t commit -w --stdin)"
+              " && echo $c >refs/heads/main"),
+        0);
+    expect_wrong(&plan, 11, 12, "an unsigned commit");
 }
 
 /* "-" is for sets that cannot be read: it would pass for no adjustment. */
@@ -461,6 +607,7 @@ int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_unsigned_commit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(any_forgery, set_up, tear_down),
         cmocka_unit_test_setup_teardown(no_adjustment_of_a_good_set, set_up,
                                         tear_down),

@@ -26,6 +26,11 @@ times(void **state)
         {"20261123120000", -1}, /* in whose time? */
         {"2026112312Z", -1},
         {"2026112 Z", -1},
+        {"2026112:Z", -1},
+        {"20261123X", -1},
+        {"20261100Z", -1},
+        {"20261123120060Z", -1},
+        {"20261223246060Z", -1},
         {"-0261123Z", -1},
         {"Z", -1},
         {"", -1},
@@ -72,6 +77,15 @@ static const struct {
     {"7@a valid-after=\"20261123\" " KEY, -1, NULL, NULL},
     {"7@a valid-after=\"soon\" " KEY, -1, NULL, NULL},
     {"7@a verify-required " KEY, -1, NULL, NULL},
+    {"7@a aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+     "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+     " " KEY,
+     -1, NULL, NULL},
+    {"7@a namespaces:\"x\" " KEY, -1, NULL, NULL},
+    {"7@a namespaces=x\" " KEY, -1, NULL, NULL},
+    {"7@a namespaces=\"x\"y " KEY, -1, NULL, NULL},
+    {"7@a valid-before=\"soon\",namespaces=\"x\" " KEY, -1, NULL, NULL},
     {"\"7 a\" " KEY, -1, NULL, NULL},
     {"7@a ssh-ed25519 "
      "AAAAC3NzaC1lZDI1NTE5AAAAIAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",

@@ -67,6 +67,13 @@ only_what_is_published_is_there_after_a_reopen(void **state)
     assert_memory_equal(&tip.oid, &first, sizeof first);
     expect(l, "2026/a", "one");
     expect(l, "2026/b", NULL);
+    prepare(l, "2026/a-again", "one"); /* bytes that are there */
+    gb_ledger_discard(l);
+    struct gb_buf b; /* what was never there is told as in any ledger */
+    struct gb_oid none = {{7}};
+    gb_buf_init(&b, 100);
+    assert_int_equal(gb_ledger_blob(l, &none, &b, &why), GB_E_LEDGER);
+    gb_buf_release(&b);
     GOOD(gb_ledger_consolidate(l, 0, &why));
     prepare(l, "2026/b", "three");
     GOOD(gb_ledger_publish(l, &why));

@@ -29,6 +29,9 @@ paths_both_ways(void **state)
         {{GB_LEDGER_SET, 2028, 2, 29, 123456789012345678, 8191, 4294967295},
          INT64_C(1835481599),
          "2028/02/29/123456789012345678-8191-4294967295.gbcs"},
+        {{GB_LEDGER_BATCH, 2000, 2, 29, 1, 0, 0},
+         INT64_C(951782400),
+         "2000/02/29/000000001.batch"},
         {{GB_LEDGER_SET, 1970, 1, 1, 7, 3, 0}, /* a number that is none */
          0,
          "1970/01/01/000000007-3-0.gbcs"},
@@ -84,6 +87,8 @@ other_paths(void **state)
         "2026/11/31/000001042.batch",
         "2026/02/29/000001042.batch",
         "2100/02/29/000001042.batch",
+        "2000/02/30/000001042.batch",
+        "2028/02/30/000001042.batch",
         "2026/13/01/000001042.batch",
         "2026/00/01/000001042.batch",
         "2026/11/00/000001042.batch",
@@ -173,6 +178,26 @@ other_messages(void **state)
 }
 
 /* ------------------------------------------------------------ signers -- */
+
+/* A text longer than any message, and a signer until behind the last year. */
+static void
+too_much(void **state)
+{
+    (void)state;
+    static const char long_text[300] = "batch 1..2";
+    struct gb_ledger_message m;
+    struct gb_buf b;
+    struct gb_signer s = {.principal = "ledger@gengbu",
+                          .ns = "git",
+                          .after_s = NOON,
+                          .before_s = INT64_C(253402300800)};
+    assert_int_equal(
+        gb_ledger_message_read(&m, GB_SPAN(long_text, sizeof long_text), NULL),
+        GB_E_FORMAT);
+    gb_buf_init(&b, 1000);
+    assert_int_equal(gb_signer_write(&b, &s, NULL), GB_E_VALUE);
+    gb_buf_release(&b);
+}
 
 static void
 lines_of_signers(void **state)
@@ -299,6 +324,7 @@ main(void)
         cmocka_unit_test(other_paths),
         cmocka_unit_test(messages_both_ways),
         cmocka_unit_test(other_messages),
+        T(too_much),
         T(lines_of_signers),
         T(times_of_signers),
         T(text_without_memory),

@@ -9,6 +9,7 @@
 
 #include "engine/clock.h"
 #include "engine/line.h"
+#include "support/alloc.h"
 
 #define SHA "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
@@ -52,6 +53,21 @@ static const char *const bad[] = {
     "1 0 1 " SHA " -1 0 0 applied\n",
     "1 0 1 " SHA " 253402300800000 0 0 applied\n",
     "1 0 1 " SHA " 5 0 -1 applied\n",
+    "-1 0 1 " SHA " 5 0 0 applied\n",
+    "1 -1 1 " SHA " 5 0 0 applied\n",
+    "1 x 1 " SHA " 5 0 0 applied\n",
+    "1 0 x " SHA " 5 0 0 applied\n",
+    "1 0 -1 " SHA " 5 0 0 applied\n",
+    "1 0 1 " SHA " 92233720368547758070 0 0 applied\n",
+    "1 0 1 " SHA " x 0 0 applied\n",
+    "1 0 1 " SHA " 5 0 x applied\n",
+    "1 0 1 " SHA " 5 0 0 kept:SCHEMA\n",
+    "1 0 1 " SHA " 5 0 0 held:SCHEMA 3=FACT\n",
+    "1 0 1 " SHA " 5 0 0 applied 3\n",
+    "1 0 1 " SHA " 5 0 0 applied x=FACT\n",
+    "1 0 1 " SHA " 5 0 0 applied -1=FACT\n",
+    "1 0 1 " SHA " 5 0 0 applied 65536=FACT\n",
+    "1 0 1 " SHA " 5 0 0 applied 3=NONE\n",
 };
 
 static bool
@@ -60,7 +76,7 @@ reads(const char *text, size_t n)
     struct gb_arena arena;
     struct gb_line line;
     struct gb_fail fail = {0};
-    gb_arena_init(&arena, 1 << 20);
+    gb_arena_init(&arena, 4 << 20);
     enum gb_err e = gb_line_read(GB_SPAN(text, n), &arena, &line, &fail);
     gb_arena_release(&arena);
     assert_int_equal(e, e ? GB_E_FORMAT : GB_OK);
@@ -152,6 +168,58 @@ the_longest_line_is_read(void **state)
     gb_arena_release(&arena);
 }
 
+/* More boots or operations than a set can have, and more bytes than a line. */
+static void
+lists_have_ends(void **state)
+{
+    (void)state;
+    static char text[GB_LINE_MAX + 300];
+    static const struct {
+        const char *start, *item, *end;
+        int n;
+        bool good;
+    } rows[] = {
+        {"1 0 1 " SHA " 5 ", "0,", "0 0 applied\n", GB_BOOTS_MAX - 1, true},
+        {"1 0 1 " SHA " 5 ", "0,", "0 0 applied\n", GB_BOOTS_MAX, false},
+        {"1 0 1 " SHA " 5 0 0 applied ", ",", "\n", GB_SET_OPS_MAX, false},
+        {"1 0 1 " SHA " 5 0 0 ", "x", "\n", GB_LINE_MAX, false},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        size_t n = strlen(rows[i].start), len = strlen(rows[i].item);
+        memcpy(text, rows[i].start, n);
+        for (int k = 0; k < rows[i].n; k++, n += len)
+            memcpy(text + n, rows[i].item, len);
+        memcpy(text + n, rows[i].end, strlen(rows[i].end));
+        assert_int_equal(reads(text, n + strlen(rows[i].end)), rows[i].good);
+    }
+}
+
+static enum gb_err
+read_with_stamps(void *arg, struct gb_fail *fail)
+{
+    const struct gb_set *set = arg;
+    struct gb_arena arena;
+    struct gb_line l;
+    int64_t *stamps = NULL;
+    gb_arena_init(&arena, 1 << 20);
+    enum gb_err e = gb_line_read(gb_span_text(good[5]), &arena, &l, fail);
+    if (!e)
+        e = gb_line_stamps(&l, set, &arena, &stamps, fail);
+    gb_arena_release(&arena);
+    return e;
+}
+
+/* A line is not called wrong because there was no memory to read it. */
+static void
+memory_may_run_out(void **state)
+{
+    (void)state;
+    static struct gb_op ops[3000];
+    struct gb_boot boot = {.wall_ms = 5};
+    struct gb_set set = {.nops = 3000, .ops = ops, .nboots = 1, .boots = &boot};
+    assert_int_equal(alloc_sweep(read_with_stamps, &set), 3);
+}
+
 int
 main(void)
 {
@@ -161,6 +229,8 @@ main(void)
         cmocka_unit_test(cut_short_is_refused_everywhere),
         cmocka_unit_test(fields_are_what_they_say),
         cmocka_unit_test(the_longest_line_is_read),
+        cmocka_unit_test(lists_have_ends),
+        cmocka_unit_test(memory_may_run_out),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

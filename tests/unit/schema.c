@@ -339,6 +339,10 @@ packing_refuses_names_and_sizes(void **state)
         struct gb_schema_file f = {bad[i], gb_span_text("")};
         assert_int_equal(gb_schema_pack(&f, 1, &out, &fail), GB_E_SCHEMA);
     }
+    char long_name[400];
+    snprintf(long_name, sizeof long_name, "%0300d.sql", 7);
+    struct gb_schema_file too_long = {long_name, gb_span_text("")};
+    assert_int_equal(gb_schema_pack(&too_long, 1, &out, &fail), GB_E_SCHEMA);
     struct gb_schema_file twice[] = {{"a.sql", gb_span_text("")},
                                      {"b.sql", gb_span_text("")},
                                      {"a.sql", gb_span_text("")}};

@@ -84,6 +84,7 @@ setup(void **state)
     make_handheld(&f->h, &f->b, 2, "area=B");
     GOOD(gb_journal_sign_in(f->a.j, 1, true, &why));
     GOOD(gb_journal_sign_in(f->b.j, 1, true, &why));
+    f->h.faults = FAULT_ANY;
     *state = f;
     return 0;
 }

@@ -319,6 +319,7 @@ m25_an_older_set_is_read_once(void **state)
     struct gb_parent parent = {OLD, 1, 1};
     send(OLD, steps, 4, NULL);
     send(OLD, steps + 4, 3, NULL);
+    w.calm = true;
     w.fetched = 0;
     send(NEW, steps, 8, &parent);
     assert_int_equal(w.fetched, 2);

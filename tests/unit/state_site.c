@@ -8,6 +8,7 @@
 
 #include <string.h>
 
+#include "engine/key.h"
 #include "engine/tlv.h"
 #include "tests/unit/support/state_world.h"
 
@@ -15,6 +16,7 @@ static const char sql[] = "CREATE TABLE r(id INTEGER PRIMARY KEY) STRICT;\n";
 
 static struct gb_schema *schema;
 static struct world w;
+static struct gb_sign_key key;
 
 static int
 begin(void **state)
@@ -44,9 +46,11 @@ struct field {
 static void
 write_payload(const struct field *f, struct gb_buf *out)
 {
-    static const uint8_t zeros[64];
+    static const uint8_t zeros[2000];
     for (; f->tag; f++) {
-        if (f->bytes)
+        if (f->bytes && f->number)
+            gb_tlv_put(out, f->tag, GB_SPAN(key.public_key.bytes, f->bytes));
+        else if (f->bytes)
             gb_tlv_put(out, f->tag, GB_SPAN(zeros, f->bytes));
         else
             gb_tlv_number(out, f->tag, f->number);
@@ -60,6 +64,10 @@ write_payload(const struct field *f, struct gb_buf *out)
 #define B(tag, bytes)                                                          \
     {                                                                          \
         tag, bytes, 0                                                          \
+    }
+#define KEY(tag)                                                               \
+    {                                                                          \
+        tag, 32, 1                                                             \
     }
 static const struct {
     const char *what;
@@ -84,6 +92,14 @@ static const struct {
     {"a level of two numbers", GB_DEVICE, {N(1, 1), B(3, 2)}, false},
     {"one key of two", GB_DEVICE, {N(1, 1), B(6, 32)}, false},
     {"keys of low order", GB_DEVICE, {N(1, 1), B(6, 32), B(7, 32)}, false},
+    {"a sound key of two", GB_DEVICE, {N(1, 1), KEY(6)}, false},
+    {"the other alone", GB_DEVICE, {N(1, 1), KEY(7)}, false},
+    {"short keys", GB_DEVICE, {N(1, 1), B(6, 31), B(7, 31)}, false},
+    {"both keys", GB_DEVICE, {N(1, 1), KEY(6), KEY(7)}, true},
+    {"too much of an attribute", GB_DEVICE, {N(1, 1), B(4, 1100)}, true},
+    {"a schema without its version", GB_SCHEMA, {B(2, 3)}, false},
+    {"a schema of a later version", GB_SCHEMA, {N(1, 9), B(2, 3)}, false},
+    {"a schema that is none", GB_SCHEMA, {N(1, 2), B(2, 3)}, false},
     {"a short ticket", GB_DEVICE, {N(1, 1), B(5, 31)}, false},
     {"a release", GB_RELEASE, {N(1, 1), B(2, 6)}, true},
     {"a release with more", GB_RELEASE, {N(1, 1), B(3, 6)}, false},
@@ -114,11 +130,38 @@ payloads_have_one_form(void **state)
     assert_int_equal(gb_state_site(w.st)->epoch, 2);
 }
 
+/* A table that goes, and one that comes behind the others. */
+static void
+a_schema_follows(void **state)
+{
+    static const struct {
+        const char *sql;
+        bool good;
+    } rows[] = {
+        {"CREATE TABLE q(id INTEGER PRIMARY KEY) STRICT;\n", false},
+        {"CREATE TABLE r(id INTEGER PRIMARY KEY) STRICT;\n"
+         "CREATE TABLE s(id INTEGER PRIMARY KEY, n INTEGER) STRICT;\n",
+         true},
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct gb_schema_file file = {"a.sql", gb_span_text(rows[i].sql)};
+        struct gb_schema *next = world_schema(&file, 1, 2);
+        int64_t before = world_number(&w, "SELECT count(*) FROM _wait");
+        world_put_schema(&w, next);
+        bool good = world_number(&w, "SELECT count(*) FROM _wait") == before;
+        assert_int_equal(good, rows[i].good);
+        gb_schema_free(next);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(payloads_have_one_form, begin, end),
+        cmocka_unit_test_setup_teardown(a_schema_follows, begin, end),
     };
+    gb_sign_key_generate(&key);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -262,6 +262,17 @@ waits_for(int n, const char *code)
 
 /* --------------------------------------------------------------- tests -- */
 
+/* A handheld that gives one id twice: the first record stands. */
+static void
+an_insert_of_what_is_there_waits(void **state)
+{
+    (void)state;
+    insert(1, 1, CELLS(W(LA, word("first"))));
+    insert(1, 1, CELLS(W(LA, word("second"))));
+    waits_for(1, "EXISTS");
+    assert_string_equal(shown(R, gb_id_make(1, 1), "la"), "first");
+}
+
 /* M22: what waits for one record goes on when it arrives, and what waits for
  * that as well. */
 static void
@@ -560,6 +571,7 @@ main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
+        TEST(an_insert_of_what_is_there_waits),
         TEST(m22_a_record_that_arrives_releases_what_needs_it),
         TEST(m22_all_that_is_missing_must_be_there),
         TEST(m22_another_code_behind_a_missing_record_is_not_due),

@@ -1,5 +1,6 @@
 /* alloc.c - see alloc.h */
 #include "alloc.h"
+#include "fault.h"
 
 #include <errno.h>
 #include <malloc.h>
@@ -36,6 +37,8 @@ static bool
 refuse(void)
 {
     size_t n = asked++;
+    if (fault_here(FAULT_MEMORY))
+        return true;
     if (n != fail_at && !(fail_rest && n > fail_at))
         return false;
     was_failed = true;

@@ -1,5 +1,6 @@
 /* io.c - see io.h */
 #include "io.h"
+#include "fault.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +23,8 @@ static bool
 refuse(void)
 {
     size_t n = asked++;
+    if (fault_here(FAULT_FILE))
+        return true;
     if (n != fail_at && !(fail_rest && n > fail_at))
         return false;
     was_failed = true;

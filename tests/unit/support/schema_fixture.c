@@ -1,5 +1,6 @@
 /* schema_fixture.c - see schema_fixture.h */
 #include "schema_fixture.h"
+#include "fault.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -32,21 +33,32 @@ static const char every[] =
     "INSERT INTO personal VALUES ('person', 'name'), ('person', 'age'),\n"
     "  ('person', 'face');\n";
 
+struct loading {
+    const char *sql;
+    uint32_t version;
+    struct gb_schema *schema;
+};
+
+static enum gb_err
+load(void *arg, struct gb_fail *fail)
+{
+    struct loading *l = arg;
+    struct gb_schema_file file = {"1.sql", gb_span_text(l->sql)};
+    struct gb_buf pack;
+    gb_buf_init(&pack, GB_SCHEMA_MAX);
+    enum gb_err err = gb_schema_pack(&file, 1, &pack, fail);
+    if (!err)
+        err = gb_schema_load(gb_buf_view(&pack), l->version, &l->schema, fail);
+    gb_buf_release(&pack);
+    return err;
+}
+
 struct gb_schema *
 schema_fixture(const char *sql, uint32_t version)
 {
-    struct gb_schema_file file = {"1.sql", gb_span_text(sql)};
-    struct gb_schema *schema = NULL;
-    struct gb_fail fail = {0};
-    struct gb_buf pack;
-    gb_buf_init(&pack, GB_SCHEMA_MAX);
-    enum gb_err err = gb_schema_pack(&file, 1, &pack, &fail);
-    if (!err)
-        err = gb_schema_load(gb_buf_view(&pack), version, &schema, &fail);
-    gb_buf_release(&pack);
-    if (err)
-        fail_msg("%s", fail.text);
-    return schema;
+    struct loading l = {sql, version, NULL};
+    fault_sweep(FAULT_ANY, load, NULL, &l);
+    return l.schema;
 }
 
 char *

@@ -11,6 +11,7 @@
 
 #include "engine/clock.h"
 #include "engine/tlv.h"
+#include "tests/unit/support/fault.h"
 
 static struct gb_fail why;
 #define GOOD(call)                                                             \
@@ -47,36 +48,81 @@ world_encode(struct made *m, struct gb_set *set, const struct gb_schema *s)
     m->seq = set->seq;
 }
 
-enum gb_verdict
-world_take(struct world *w, const struct made *m)
+/* One set on its way into the state. */
+struct arrival {
+    struct world *w;
+    const struct made *m;
+    struct gb_line line;
+    uint8_t before[32]; /* the state's digest */
+};
+
+/* In a transaction of its own, as the hub does it. */
+static enum gb_err
+arrive(void *arg, struct gb_fail *fail)
 {
+    struct arrival *a = arg;
     struct gb_set_info info;
     struct gb_set set = {0};
     struct gb_arena arena;
-    struct gb_line line;
     int64_t adjust[1] = {0};
-    struct gb_span bytes = gb_buf_view(&m->bytes);
-    GOOD(gb_set_info(bytes, &info, &why));
-    const struct gb_schema *s = gb_state_schema_of(w->st, info.schema);
-    GOOD(s ? gb_set_decode(bytes, s, &set, &why)
-           : gb_set_decode_times(bytes, &set, &why));
+    struct gb_span bytes = gb_buf_view(&a->m->bytes);
+    gb_arena_init(&arena, GB_ARENA_MAX);
+    enum gb_err e = gb_state_begin(a->w->st, fail);
+    if (!e)
+        e = gb_set_info(bytes, &info, fail);
+    const struct gb_schema *s =
+        e ? NULL : gb_state_schema_of(a->w->st, info.schema);
+    if (!e)
+        e = s ? gb_set_decode(bytes, s, &set, fail)
+              : gb_set_decode_times(bytes, &set, fail);
     struct gb_incoming in = {.signed_bytes = bytes,
                              .info = &info,
-                             .sha = m->sha,
+                             .sha = a->m->sha,
                              .set = &set,
                              .times = !s,
-                             .received_ms = m->received_ms,
+                             .received_ms = a->m->received_ms,
                              .adjust = adjust,
                              .nadjust = 1};
-    gb_arena_init(&arena, GB_ARENA_MAX);
-    GOOD(gb_state_line(w->st, &in, &arena, &line, &why));
-    if (line.pos < KEPT) {
-        gb_buf_init(&w->sets[line.pos], GB_SET_MAX);
-        gb_buf_span(&w->sets[line.pos], bytes);
-    }
+    if (!e)
+        e = gb_state_line(a->w->st, &in, &arena, &a->line, fail);
+    if (!e)
+        e = gb_state_commit(a->w->st, fail);
+    if (e)
+        gb_state_rollback(a->w->st);
     gb_arena_release(&arena);
     gb_set_release(&set);
-    return line.verdict;
+    return e;
+}
+
+/* What failed has changed nothing. */
+static void
+unchanged(void *arg, enum gb_err err, enum fault failed)
+{
+    struct arrival *a = arg;
+    uint8_t now[32];
+    fault_told(NULL, err, failed);
+    if (!err)
+        return;
+    GOOD(gb_state_begin(a->w->st, &why));
+    GOOD(gb_state_digest(a->w->st, now, &why));
+    gb_state_rollback(a->w->st);
+    assert_memory_equal(now, a->before, sizeof now);
+}
+
+enum gb_verdict
+world_take(struct world *w, const struct made *m)
+{
+    struct arrival a = {.w = w, .m = m};
+    if (!w->calm)
+        GOOD(gb_state_digest(w->st, a.before, &why));
+    GOOD(gb_state_commit(w->st, &why));
+    fault_sweep(w->calm ? FAULT_NONE : FAULT_ANY, arrive, unchanged, &a);
+    GOOD(gb_state_begin(w->st, &why));
+    if (a.line.pos < KEPT) {
+        gb_buf_init(&w->sets[a.line.pos], GB_SET_MAX);
+        gb_buf_span(&w->sets[a.line.pos], gb_buf_view(&m->bytes));
+    }
+    return a.line.verdict;
 }
 
 void
@@ -181,11 +227,10 @@ fetch(void *context, const struct gb_line *line, struct gb_buf *out,
       struct gb_fail *fail)
 {
     struct world *w = context;
-    (void)fail;
     assert_true(line->pos < KEPT);
     w->fetched++;
     gb_buf_span(out, gb_buf_view(&w->sets[line->pos]));
-    return GB_OK;
+    return gb_buf_check(out, "an older set", fail);
 }
 
 void

@@ -23,6 +23,7 @@ struct world {
     int64_t received_ms;    /* of sets of replica 0 */
     struct gb_buf sets[64]; /* the first positions, to be fetched again */
     int fetched;            /* how often that was done */
+    bool calm;              /* no call is made to fail (fault.h) */
 };
 
 /* Every call ends the test that makes it when something fails. */
@@ -37,7 +38,8 @@ void world_end(struct world *w);
 /* Encode: the set is sound, its signature is not asked for here. */
 void world_encode(struct made *m, struct gb_set *set,
                   const struct gb_schema *s);
-/* One set as the next position; returns its verdict. */
+/* One set as the next position; returns its verdict.  Before, each call below
+ * fails once, which must leave the state as it was. */
 enum gb_verdict world_take(struct world *w, const struct made *m);
 /* Operations of replica 0, of kinds that need no schema. */
 void world_own(struct world *w, struct gb_op *ops, int n);
