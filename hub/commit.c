@@ -52,10 +52,11 @@ gb_batch_add_set(struct gb_batch *b, const struct gb_arriving *a,
     gb_buf_init(&armor, GB_SSHSIG_MAX);
     memcpy(sig.bytes, a->parts.signature.ptr, sizeof sig.bytes);
     gb_sshsig_armor(&armor, key, GB_NS_CHANGESET, &sig);
+    e = gb_buf_check(&armor, "a signature", fail);
     struct gb_span kept = gb_arena_copy(&b->arena, gb_buf_view(&armor));
     gb_buf_release(&armor);
-    if (!kept.ptr)
-        return gb_fail_memory(fail);
+    if (e || !kept.ptr)
+        return e ? e : gb_fail_memory(fail);
     gb_ledger_set_name(path, line, GB_LEDGER_SIGNATURE);
     return add_file(b, path, kept, fail);
 }

@@ -4,6 +4,7 @@
  */
 #include "hub_office_fixture.h"
 
+#include "hub/audit.h"
 #include "support/fault.h"
 
 struct scene {
@@ -51,6 +52,19 @@ sets_of_ledger(struct scene *s)
     return last;
 }
 
+/* What is in the ledger is as it should be: nothing mends it any more. */
+static void
+audited(const struct scene *s)
+{
+    char path[200];
+    struct gb_audit_report r;
+    snprintf(path, sizeof path, "%s/ledger.git", s->w.path);
+    struct gb_audit_plan plan = {.ledger = path};
+    GOOD(gb_audit_run(&plan, &r, &why));
+    assert_int_equal(r.verdict, GB_AUDIT_OK);
+    gb_audit_release(&r);
+}
+
 /* hub.db never runs ahead of the ledger; behind it, the next open catches up.
  */
 static void
@@ -64,6 +78,7 @@ whole(struct scene *s)
         open_reader(&s->w);
     }
     assert_int_equal(gb_state_size(s->w.hub->state), sets_of_ledger(s));
+    audited(s);
     GOOD(gb_state_digest(s->w.hub->state, is, &why));
     gb_state_close(s->w.reader);
     gb_office_close(s->w.hub);
