@@ -54,9 +54,12 @@ struct bench_cost {
     long peak_kb; /* largest resident size */
 };
 
+/* "BUILD/NAME", of the build folder that this program is in. */
+const char *bench_program(const char *name);
 /* Run a program to its end; it must succeed.  Its output is thrown away. */
 struct bench_cost bench_run(const char *const *argv);
-/* Start one; the caller reads the first line of its output, and stops it. */
+/* Start one whose first line of output comes back, to be stopped; what it
+ * complains of goes to build/bench/server.log. */
 pid_t bench_start(const char *const *argv, char *line, size_t size);
 struct bench_cost bench_stop(pid_t pid);
 /* `work` in a process of its own: what it allocates or caches is gone after. */

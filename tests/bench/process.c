@@ -21,13 +21,29 @@ static char scratch[PATH_SIZE]; /* "": not made yet */
 
 /* ----------------------------------------------------------- processes -- */
 
-/* In the child: never returns. */
+const char *
+bench_program(const char *name)
+{
+    static char path[2 * PATH_SIZE];
+    ssize_t n = readlink("/proc/self/exe", path, PATH_SIZE);
+    NEED(n > 0 && n < PATH_SIZE);
+    path[n] = 0;
+    for (int up = 0; up < 3; up++) /* tests/bench/THIS */
+        *strrchr(path, '/') = 0;
+    strncat(path, "/", 2);
+    strncat(path, name, PATH_SIZE);
+    return path;
+}
+
+/* In the child: never returns.  -1: nowhere. */
 static void
-become(const char *const *argv, int out)
+become(const char *const *argv, int out, int err)
 {
     int nothing = open("/dev/null", O_RDWR);
     dup2(nothing, 0);
     dup2(out >= 0 ? out : nothing, 1);
+    if (err >= 0)
+        dup2(err, 2);
     execv(argv[0], (char *const *)argv);
     fprintf(stderr, "%s: %s\n", argv[0], strerror(errno));
     _exit(127);
@@ -54,7 +70,7 @@ bench_run(const char *const *argv)
     if (pid < 0)
         bench_end("fork: %s", strerror(errno));
     if (!pid)
-        become(argv, -1);
+        become(argv, -1, -1);
     struct bench_cost cost = reap(pid, &status);
     if (status)
         bench_end("%s %s: status %d", argv[0], argv[1] ? argv[1] : "", status);
@@ -65,14 +81,17 @@ pid_t
 bench_start(const char *const *argv, char *line, size_t size)
 {
     int ends[2];
-    if (pipe2(ends, O_CLOEXEC))
-        bench_end("pipe: %s", strerror(errno));
+    int log = open(bench_path("server.log"),
+                   O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (log < 0 || pipe2(ends, O_CLOEXEC))
+        bench_end("%s cannot be started: %s", argv[0], strerror(errno));
     pid_t pid = fork();
     if (pid < 0)
         bench_end("fork: %s", strerror(errno));
     if (!pid)
-        become(argv, ends[1]);
+        become(argv, ends[1], log);
     close(ends[1]);
+    close(log);
     FILE *f = fdopen(ends[0], "r");
     if (!f || !fgets(line, (int)size, f))
         bench_end("%s says nothing", argv[0]);
