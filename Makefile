@@ -153,14 +153,19 @@ $(B)/tests/sim/sim: $(SIM) $(SIM_DEVICE) $(SIM_HUB) $(A)
 # What a bench shares, the hub but for its clock, the handheld; get is what the
 # memory of a handheld's program is held against.
 BENCH_SHARED := $(call objects,tests/bench/*.c,$(wildcard tests/bench/main*.c))
-BENCHES := $(patsubst tests/bench/main_%.c,$(B)/tests/bench/%,$(wildcard \
-    tests/bench/main_*.c))
+BENCHES := $(patsubst tests/bench/main_%.c,$(B)/tests/bench/%,$(filter-out \
+    %_get.c,$(wildcard tests/bench/main_*.c)))
+$(B)/tests/bench/get: $(B)/tests/bench/main_get.o
+	$(call say,LINK)
+	$(Q)$(LINK) -o $@ $^ $(LIBS)
+# The check of a ledger without its replay: the time of that is taken apart.
+$(B)/tests/bench/audit: BENCH_WRAP := -Wl,--wrap=gb_state_line
 $(BENCHES): $(B)/tests/bench/%: $(B)/tests/bench/main_%.o $(BENCH_SHARED) \
     $(filter-out $(B)/hub/clock.o,$(HUB)) $(DEVICE) $(A)
 	$(call say,LINK)
 	$(Q)$(LINK) $(BENCH_WRAP) -o $@ $^ $(LIBS) -lm
 
-bench: all $(BENCHES) ## how fast and how small: BENCH=NAME RUNS=5
+bench: all $(BENCHES) $(B)/tests/bench/get ## how fast and how small: BENCH=NAME RUNS=5
 	@tools/bench $(B)
 
 sim: $(B)/tests/sim/sim ## random worlds: SEED=1 COUNT=20000 DEVICES=2..200

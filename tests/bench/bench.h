@@ -67,8 +67,8 @@ void bench_apart(void (*work)(void *arg), void *arg);
 
 /* --------------------------------------------------------------- files -- */
 
-/* "FOLDER/NAME" below build/bench, whose text is valid until the eighth call
- * from now; its folders are made. */
+/* "FOLDER/NAME" below build/bench, valid until the 64th call from now; its
+ * folders are made. */
 const char *bench_path(const char *format, ...)
     __attribute__((format(printf, 1, 2)));
 /* A path in the scratch folder of this program, removed at its end. */

@@ -16,6 +16,7 @@
 
 #define TOP "build/bench"
 #define PATH_SIZE 300
+#define PATHS 64 /* valid at once */
 
 static char scratch[PATH_SIZE]; /* "": not made yet */
 
@@ -167,9 +168,9 @@ make_folders(const char *path)
 const char *
 bench_path(const char *format, ...)
 {
-    static char paths[8][PATH_SIZE];
+    static char paths[PATHS][PATH_SIZE];
     static int at;
-    char *out = paths[at++ % 8];
+    char *out = paths[at++ % PATHS];
     va_list args;
     int n = snprintf(out, PATH_SIZE, "%s/", TOP);
     va_start(args, format);
