@@ -6,6 +6,10 @@
  * both: one JSON object a line on standard output, with the medians, their
  * ratio, the bound that the figure must keep and whether it does.  BENCH=NAME
  * runs one alone.  What can not be measured ends the program with status 2.
+ *
+ * CPU=1 takes the processor time of the bench in place of the time that passes:
+ * on a busy machine that tells more, but not what waits for a disk or another
+ * process (sync, ledger, serve).
  */
 #ifndef GB_BENCH_H
 #define GB_BENCH_H
@@ -34,7 +38,7 @@ _Noreturn void bench_end(const char *format, ...)
             bench_end("not so: %s", #condition);                               \
     } while (0)
 
-double bench_now(void); /* seconds, monotonic */
+double bench_now(void); /* seconds */
 int bench_runs(void);
 /* Whether this bench is to be run. */
 bool bench_wanted(const char *name);

@@ -6,6 +6,8 @@
 #include "session.h"
 #include "world.h"
 
+#define CACHE "PRAGMA cache_size = -24576" /* as hub.db's (engine/state.c) */
+
 static struct wl_op ops[WORLD_DAY_OPS];
 
 /* ------------------------------------------------------- the workload -- */
@@ -98,6 +100,7 @@ merge_plain(const struct floor_op *all)
 {
     struct floor_sql sql;
     sqlite3 *db = floor_open(bench_scratch("plain.db"), GB_DB_NORMAL);
+    MUST(gb_db_exec(db, CACHE, &bench_why));
     floor_prepare(db, &sql);
     double began = bench_now();
     MUST(gb_db_exec(db, "BEGIN IMMEDIATE", &bench_why));
@@ -114,6 +117,7 @@ static double
 merge_sessions(const struct session_set *sets)
 {
     sqlite3 *db = floor_open(bench_scratch("session.db"), GB_DB_NORMAL);
+    MUST(gb_db_exec(db, CACHE, &bench_why));
     double began = bench_now();
     MUST(gb_db_exec(db, "BEGIN IMMEDIATE", &bench_why));
     for (int d = 0; d < WL_DEVICES; d++)
