@@ -117,7 +117,7 @@ struct gb_capture {
     struct gb_fail fail; /* why the last write was refused */
 };
 
-#define GB_JOURNAL_WRITES 16 /* statements of journal_write.c that are kept */
+#define GB_JOURNAL_WRITES 64 /* statements of journal_write.c that are kept */
 
 struct gb_journal {
     sqlite3 *db;

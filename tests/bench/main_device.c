@@ -49,6 +49,7 @@ make_year(void *path)
         /* a year in a minute; it is closed, and so durable, each day */
         MUST(
             gb_db_exec(gb_journal_db(j), "PRAGMA synchronous=OFF", &bench_why));
+        world_day(j, day);
         world_record(j, &now, day, WL_INSERTS, WL_CHANGES, WL_VOIDS);
         world_clock_ms = WORLD_EVENING + day * WL_DAY_MS;
         if (day + 1 < DAYS) {

@@ -30,6 +30,7 @@ record_ten(void)
     bench_copy(world_morning("1"), folder);
     struct gb_sign_key key = world_folder_key(folder, false);
     struct gb_journal *j = world_journal(folder, &now);
+    world_day(j, 0);
     NEED(world_record(j, &now, 0, 0, 10, 0) == 10);
     MUST(gb_journal_seal(j, &key, &made, &bench_why));
     gb_journal_close(j);

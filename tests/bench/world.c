@@ -235,6 +235,7 @@ record_first(void *path)
     struct gb_sign_key key = world_folder_key(path, false);
     struct gb_journal *j = world_journal(path, &now);
     int made;
+    world_day(j, 0);
     NEED(world_record(j, &now, 0, WL_INSERTS, WL_CHANGES, WL_VOIDS) == WL_OPS);
     MUST(gb_journal_seal(j, &key, &made, &bench_why));
     NEED(made == 1);

@@ -44,9 +44,11 @@ struct world_now {
     int64_t ms;
 };
 struct gb_journal *world_journal(const char *folder, struct world_now *now);
-/* A shift, one write a transaction; the ids are those of the workload.
- * Returns how many writes there were: on a journal that goes on for days some
- * are refused, the record being void. */
+/* The next record gets the id that the workload has for the first one of a day.
+ */
+void world_day(struct gb_journal *j, int day);
+/* Its shift, one write a transaction.  Returns how many writes there were: on a
+ * journal that goes on for days some are refused, the record being void. */
 int world_record(struct gb_journal *j, struct world_now *now, int day,
                  int inserts, int changes, int voids);
 /* The keys of the folder of a real handheld. */

@@ -100,9 +100,8 @@ change(struct gb_journal *j, const struct wl_op *op)
     return !e;
 }
 
-/* The next record gets the id that the workload has for it. */
-static void
-put_counter(struct gb_journal *j, int day)
+void
+world_day(struct gb_journal *j, int day)
 {
     MUST(gb_db_execf(gb_journal_db(j), &bench_why,
                      "REPLACE INTO _journal(key, value) VALUES('counter', %d)",
@@ -120,7 +119,6 @@ world_record(struct gb_journal *j, struct world_now *now, int day, int inserts,
     MUST(gb_journal_info(j, &info, &bench_why));
     int n = wl_shift(day, info.device - 1, inserts, changes, voids, ops);
     int done = 0;
-    put_counter(j, day);
     for (int i = 0; i < n; i++) {
         now->ms = ops[i].ms;
         if (ops[i].kind == WL_INSERT)
