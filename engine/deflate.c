@@ -162,3 +162,9 @@ gb_crc32(struct gb_span s)
 {
     return (uint32_t)crc32_z(0, s.ptr, s.len);
 }
+
+uint32_t
+gb_adler32(struct gb_span s)
+{
+    return (uint32_t)adler32_z(1, s.len ? s.ptr : (const uint8_t *)"", s.len);
+}
