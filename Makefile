@@ -165,7 +165,7 @@ $(BENCHES): $(B)/tests/bench/%: $(B)/tests/bench/main_%.o $(BENCH_SHARED) \
 	$(call say,LINK)
 	$(Q)$(LINK) $(BENCH_WRAP) -o $@ $^ $(LIBS) -lm
 
-bench: all $(BENCHES) $(B)/tests/bench/get ## how fast and how small: BENCH=NAME RUNS=5
+bench: all $(BENCHES) $(B)/tests/bench/get ## how fast, how small: BENCH= RUNS=5
 	@tools/bench $(B)
 
 sim: $(B)/tests/sim/sim ## random worlds: SEED=1 COUNT=20000 DEVICES=2..200
