@@ -163,7 +163,7 @@ $(B)/tests/bench/audit: BENCH_WRAP := -Wl,--wrap=gb_state_line
 $(BENCHES): $(B)/tests/bench/%: $(B)/tests/bench/main_%.o $(BENCH_SHARED) \
     $(filter-out $(B)/hub/clock.o,$(HUB)) $(DEVICE) $(A)
 	$(call say,LINK)
-	$(Q)$(LINK) $(BENCH_WRAP) -o $@ $^ $(LIBS) -lm
+	$(Q)$(LINK) $(BENCH_WRAP) -o $@ $^ $(LIBS)
 
 bench: all $(BENCHES) $(B)/tests/bench/get ## how fast, how small: BENCH= RUNS=5
 	@tools/bench $(B)
