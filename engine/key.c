@@ -53,7 +53,7 @@ gb_key_check(const struct gb_public_key *key, struct gb_fail *fail)
         bool used;
         struct gb_public_key key;
     } known[KEYS_KNOWN];
-    size_t at = (key->bytes[0] | key->bytes[1] << 8u) % KEYS_KNOWN;
+    size_t at = (key->bytes[0] + 256u * key->bytes[1]) % KEYS_KNOWN;
     if (known[at].used && gb_key_equal(&known[at].key, key))
         return GB_OK;
     if (crypto_core_ed25519_is_valid_point(key->bytes)) {
