@@ -177,9 +177,8 @@ static enum gb_err
 write_pack(struct writing *w, const char *name, struct gb_fail *fail)
 {
     char path[GB_FILE_PATH_MAX];
-    enum gb_err err = gb_git_join(path, w->l->packs, name, ".pack", fail);
-    if (!err)
-        err = gb_file_begin(&w->file, path, 0444, fail);
+    gb_git_join(path, w->l->packs, name, ".pack");
+    enum gb_err err = gb_file_begin(&w->file, path, 0444, fail);
     if (err)
         return err;
     err = write_all(w, fail);
