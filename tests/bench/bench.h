@@ -81,8 +81,9 @@ const char *bench_scratch(const char *name);
 void bench_copy(const char *from, const char *to);
 void bench_remove(const char *path);
 /* What is made once and kept: false, and the path is empty, when it has to be
- * made (again); bench_keep() says that it is whole. */
-bool bench_kept(const char *path);
-void bench_keep(const char *path);
+ * made (again); bench_keep() says that it is whole.  `format`: 64 characters
+ * that change when it is of no use any more. */
+bool bench_kept(const char *path, const char *format);
+void bench_keep(const char *path, const char *format);
 
 #endif

@@ -94,9 +94,9 @@ ledger(const char *folder, int sets)
     struct plan p = {folder, sets};
     char path[GB_FILE_PATH_MAX];
     snprintf(path, sizeof path, "%s", bench_path("%s", folder));
-    if (!bench_kept(path)) {
+    if (!bench_kept(path, world_format())) {
         bench_apart(make_ledger, &p);
-        bench_keep(path);
+        bench_keep(path, world_format());
     }
     return bench_path("%s/ledger.git", folder);
 }

@@ -68,10 +68,10 @@ year(void)
 {
     char path[GB_FILE_PATH_MAX];
     snprintf(path, sizeof path, "%s", bench_path("year"));
-    if (!bench_kept(path)) {
+    if (!bench_kept(path, world_format())) {
         bench_path("year/x");
         bench_apart(make_year, path);
-        bench_keep(path);
+        bench_keep(path, world_format());
     }
     return bench_path("year/1");
 }

@@ -185,9 +185,9 @@ measure_decade(void)
     struct gb_sign_key key = world_key(1);
     size_t packs = 0, files = 0, n;
     snprintf(path, sizeof path, "%s", bench_path("decade.git"));
-    if (!bench_kept(path)) {
+    if (!bench_kept(path, world_format())) {
         bench_apart(make_decade, path);
-        bench_keep(path);
+        bench_keep(path, world_format());
     }
     MUST(gb_ledger_open(&l, path, GB_LEDGER_WRITE, &bench_why));
     MUST(gb_ledger_log(l, NULL, &log, &bench_why));

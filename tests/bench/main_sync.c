@@ -101,7 +101,7 @@ history(int which)
     const struct size *z = &sizes[which];
     char path[GB_FILE_PATH_MAX];
     snprintf(path, sizeof path, "%s", bench_path("%s", z->folder));
-    if (bench_kept(path))
+    if (bench_kept(path, world_format()))
         return bench_path("%s", z->folder);
     bench_copy(which ? history(which - 1) : world_morning("hub"), path);
     struct gb_office *o = world_office(path);
@@ -109,7 +109,7 @@ history(int which)
                     &bench_why));
     add_history(o, z->before, z->records);
     gb_office_close(o);
-    bench_keep(path);
+    bench_keep(path, world_format());
     return bench_path("%s", z->folder);
 }
 

@@ -5,6 +5,7 @@
 
 #include "device/folder.h"
 #include "device/inbox.h"
+#include "engine/journal_private.h"
 #include "engine/set.h"
 #include "engine/tlv.h"
 #include "hub/answer.h"
@@ -208,16 +209,41 @@ make_morning(void *path)
     gb_office_close(o);
 }
 
+const char *
+world_format(void)
+{
+    static char hex[65];
+    static const uint8_t site[16];
+    struct gb_state *st;
+    struct gb_buf text;
+    sqlite3_stmt *s;
+    if (*hex)
+        return hex;
+    gb_buf_init(&text, 1 << 20);
+    gb_buf_text(&text, GB_JOURNAL_SCHEMA);
+    MUST(gb_state_open(":memory:", site, &st, &bench_why));
+    MUST(gb_db_prepare(gb_state_db(st), "SELECT sql FROM sqlite_master", &s,
+                       &bench_why));
+    while (sqlite3_step(s) == SQLITE_ROW)
+        gb_buf_span(&text, gb_db_blob(s, 0));
+    sqlite3_finalize(s);
+    gb_state_close(st);
+    struct gb_sha256 sha = gb_sha256(gb_buf_view(&text));
+    gb_hex_encode(hex, sha.bytes, sizeof sha.bytes);
+    gb_buf_release(&text);
+    return hex;
+}
+
 /* What is in a folder that is made once, in a process of its own. */
 static const char *
 kept(const char *folder, const char *name, void (*make)(void *path))
 {
     char path[GB_FILE_PATH_MAX];
     snprintf(path, sizeof path, "%s", bench_path("%s", folder));
-    if (!bench_kept(path)) {
+    if (!bench_kept(path, world_format())) {
         bench_path("%s/x", folder);
         bench_apart(make, path);
-        bench_keep(path);
+        bench_keep(path, world_format());
     }
     return bench_path("%s/%s", folder, name);
 }

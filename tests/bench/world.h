@@ -27,6 +27,9 @@ extern int64_t world_clock_ms;
 
 /* ------------------------------------------------------ what is kept -- */
 
+/* The tables of hub.db and of a journal, for bench_kept(). */
+const char *world_format(void);
+
 /* Before the shifts: "hub", and "1", the folder of handheld 1. */
 const char *world_morning(const char *name);
 /* The folder of handheld 1 with its shift, sealed and not sent. */
