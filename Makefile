@@ -86,8 +86,8 @@ GIT_WRAP = $(eval GIT_WRAP := $$(shell grep ^WRAP \
 .DELETE_ON_ERROR:
 .SUFFIXES:
 .SECONDARY:
-.PHONY: all units fuzzers demo sim sim-bugs faults fuzz check lint fmt cover \
-    install clean deps help
+.PHONY: all units fuzzers demo sim sim-bugs faults fuzz bench check lint fmt \
+    cover install clean deps help
 
 all: $(A) $(SO) $(PROGRAMS) ## the library and the programs (the default)
 
@@ -149,6 +149,24 @@ SIM_HUB := $(filter-out $(B)/hub/clock.o $(B)/hub/http.o,$(HUB))
 $(B)/tests/sim/sim: $(SIM) $(SIM_DEVICE) $(SIM_HUB) $(A)
 	$(call say,LINK)
 	$(Q)$(LINK) $(SIM_WRAP:%=-Wl,--wrap=%) -o $@ $^ $(LIBS)
+
+# What a bench shares, the hub but for its clock, the handheld; get is what the
+# memory of a handheld's program is held against.
+BENCH_SHARED := $(call objects,tests/bench/*.c,$(wildcard tests/bench/main*.c))
+BENCHES := $(patsubst tests/bench/main_%.c,$(B)/tests/bench/%,$(filter-out \
+    %_get.c,$(wildcard tests/bench/main_*.c)))
+$(B)/tests/bench/get: $(B)/tests/bench/main_get.o
+	$(call say,LINK)
+	$(Q)$(LINK) -o $@ $^ $(LIBS)
+# The check of a ledger without its replay: the time of that is taken apart.
+$(B)/tests/bench/audit: BENCH_WRAP := -Wl,--wrap=gb_state_line
+$(BENCHES): $(B)/tests/bench/%: $(B)/tests/bench/main_%.o $(BENCH_SHARED) \
+    $(filter-out $(B)/hub/clock.o,$(HUB)) $(DEVICE) $(A)
+	$(call say,LINK)
+	$(Q)$(LINK) $(BENCH_WRAP) -o $@ $^ $(LIBS)
+
+bench: all $(BENCHES) $(B)/tests/bench/get ## how fast, how small: BENCH= RUNS=5
+	@tools/bench $(B)
 
 sim: $(B)/tests/sim/sim ## random worlds: SEED=1 COUNT=20000 DEVICES=2..200
 	@tools/sim $< $(or $(SEED),1) $(or $(COUNT),20000) \
@@ -226,5 +244,6 @@ help: ## this list
 	    awk -F'|' '{ printf "%-16s %s\n", $$1, $$2 }'
 
 -include $(patsubst %.o,%.d,$(ENGINE) $(DEVICE) $(HUB) $(SUPPORT) \
-    $(HUB_SUPPORT) $(SIM) $(FUZZ_SUPPORT)) $(UNITS:%=%.d) $(FUZZERS:%=%.d) \
-    $(wildcard $(B)/device/main*.d $(B)/hub/main*.d)
+    $(HUB_SUPPORT) $(SIM) $(FUZZ_SUPPORT) $(BENCH_SHARED)) $(UNITS:%=%.d) \
+    $(FUZZERS:%=%.d) $(wildcard $(B)/device/main*.d $(B)/hub/main*.d \
+    $(B)/tests/bench/main*.d)

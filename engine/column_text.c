@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DIGITS_MAX = 9, MARK = 0xf4 };
+enum { DIGITS_MAX = 9, MARK = 0xf4, SLOTS = 256 };
 
 /* By the number of digits: how many bytes, and the first number too great. */
 static const struct {
@@ -103,24 +103,52 @@ by_pattern(const void *a, const void *b)
     return c ? c : (x->place > y->place) - (x->place < y->place);
 }
 
-/* The references, with the patterns where they are new.  Sorting finds equal
- * ones: unlike a hash table it takes no longer for texts chosen to hurt. */
+/* A slot of the memory below: the ends of a text tell most of them apart. */
+static size_t
+slot_of(struct gb_span s)
+{
+    uint32_t h = (uint32_t)s.len;
+    for (size_t i = 0; i < s.len && i < 12; i++)
+        h = (h ^ s.ptr[i] ^ (uint32_t)s.ptr[s.len - 1 - i] << 8) * 16777619u;
+    return (h >> 16 ^ h) % SLOTS;
+}
+
+/* For each place, an earlier one with the same pattern, or itself.  Patterns
+ * that come again and again are known from a small memory; sorting the others
+ * finds equal ones, which unlike a hash table takes no longer for texts chosen
+ * to hurt. */
+static void
+find_first(const struct gb_span *patterns, size_t k, struct cut *cuts,
+           size_t *first)
+{
+    size_t seen[SLOTS] = {0}; /* a place and 1 */
+    size_t n = 0;
+    for (size_t i = 0; i < k; i++) {
+        size_t *last = &seen[slot_of(patterns[i])];
+        bool known = *last && gb_span_equal(patterns[*last - 1], patterns[i]);
+        first[i] = known ? *last - 1 : i;
+        if (known)
+            continue;
+        *last = i + 1;
+        cuts[n++] = (struct cut){patterns[i], i};
+    }
+    qsort(cuts, n, sizeof *cuts, by_pattern);
+    for (size_t i = 1; i < n; i++)
+        if (gb_span_equal(cuts[i].pattern, cuts[i - 1].pattern))
+            first[cuts[i].place] = first[cuts[i - 1].place];
+}
+
+/* The references, with the patterns where they are new. */
 static enum gb_err
-write_references(struct gb_buf *out, struct cut *cuts, size_t k,
+write_references(struct gb_buf *out, const struct gb_span *patterns, size_t k,
                  struct gb_arena *scratch, struct gb_fail *fail)
 {
-    /* of each place: the first with its pattern, later that one's number */
+    /* an earlier place with its pattern, later that one's number */
     size_t *first = gb_arena_array(scratch, k, sizeof *first);
-    struct gb_span *pattern = gb_arena_array(scratch, k, sizeof *pattern);
-    if (!first || !pattern)
-        return gb_arena_refused(scratch, k * sizeof *pattern, fail);
-    qsort(cuts, k, sizeof *cuts, by_pattern);
-    for (size_t i = 0; i < k; i++) {
-        bool same = i && gb_span_equal(cuts[i].pattern, cuts[i - 1].pattern);
-        size_t place = cuts[i].place;
-        first[place] = same ? first[cuts[i - 1].place] : place;
-        pattern[place] = cuts[i].pattern;
-    }
+    struct cut *cuts = gb_arena_array(scratch, k, sizeof *cuts);
+    if (!first || !cuts)
+        return gb_arena_refused(scratch, k * sizeof *cuts, fail);
+    find_first(patterns, k, cuts, first);
     size_t known = 0;
     for (size_t i = 0; i < k; i++) {
         if (first[i] != i) {
@@ -129,7 +157,7 @@ write_references(struct gb_buf *out, struct cut *cuts, size_t k,
         } else {
             first[i] = ++known;
             gb_buf_varint(out, 0);
-            gb_buf_string(out, pattern[i]);
+            gb_buf_string(out, patterns[i]);
         }
     }
     return GB_OK;
@@ -144,14 +172,14 @@ gb_column_write_text(struct gb_buf *out, bool digits,
     gb_buf_init(&numbers, out->max);
     enum gb_err e = GB_OK;
     size_t total = 0;
-    struct cut *cuts = gb_arena_array(scratch, k, sizeof *cuts);
-    if (!cuts)
-        e = gb_arena_refused(scratch, k * sizeof *cuts, fail);
+    struct gb_span *patterns = gb_arena_array(scratch, k, sizeof *patterns);
+    if (!patterns)
+        e = gb_arena_refused(scratch, k * sizeof *patterns, fail);
     for (size_t i = 0; i < k && !e; i++) {
         size_t before = numbers.len;
-        cuts[i] = (struct cut){texts[i], i};
+        patterns[i] = texts[i];
         if (digits)
-            e = cut(texts[i], &numbers, scratch, &cuts[i].pattern, fail);
+            e = cut(texts[i], &numbers, scratch, &patterns[i], fail);
         total += numbers.len > before ? texts[i].len : 0;
     }
     if (!e && total > GB_COLUMN_MAX)
@@ -159,7 +187,7 @@ gb_column_write_text(struct gb_buf *out, bool digits,
                         "the texts of a column come to more than %zu bytes",
                         GB_COLUMN_MAX);
     if (!e)
-        e = write_references(out, cuts, k, scratch, fail);
+        e = write_references(out, patterns, k, scratch, fail);
     if (!e)
         e = gb_buf_check(&numbers, "column", fail);
     gb_buf_span(out, gb_buf_view(&numbers));

@@ -134,13 +134,15 @@ demand_wal(sqlite3 *db, const char *path, struct gb_fail *fail)
     return err;
 }
 
-/* Open with flags; on failure nothing is left open. */
+/* Open with flags; on failure nothing is left open.  A connection belongs to
+ * one thread at a time, so SQLite need not lock it for every value. */
 static enum gb_err
 open_with(const char *path, int flags, sqlite3 **out, struct gb_fail *fail)
 {
     *out = NULL;
     sqlite3 *db = NULL;
-    int rc = sqlite3_open_v2(path, &db, flags | SQLITE_OPEN_EXRESCODE, NULL);
+    flags |= SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX;
+    int rc = sqlite3_open_v2(path, &db, flags, NULL);
     if (rc) {
         enum gb_err err = describe(db, path, fail);
         sqlite3_close(db);

@@ -6,6 +6,8 @@
 
 enum {
     LEVEL = 9,
+    LARGE = 65536, /* where looking on for longer matches finds next to none */
+    LARGE_LEVEL = 6,
     WINDOW_MIN = 9, /* bits; zlib cannot make raw streams with 8 */
     WINDOW_MAX = 15,
     MEMORY_MIN = 1,
@@ -85,7 +87,8 @@ gb_deflate(struct gb_buf *out, struct gb_span raw, struct gb_span dictionary,
         return GB_OK;
     z_stream z = stream_of(raw, to, raw.len - 1);
     size_t reach = raw.len + dictionary.len;
-    if (deflateInit2(&z, LEVEL, Z_DEFLATED, -window_for(reach),
+    int level = raw.len < LARGE ? LEVEL : LARGE_LEVEL;
+    if (deflateInit2(&z, level, Z_DEFLATED, -window_for(reach),
                      memory_for(reach), Z_DEFAULT_STRATEGY) != Z_OK)
         return gb_fail_set(fail, GB_E_MEMORY, "deflate: out of memory");
     if (dictionary.len)
@@ -158,4 +161,10 @@ uint32_t
 gb_crc32(struct gb_span s)
 {
     return (uint32_t)crc32_z(0, s.ptr, s.len);
+}
+
+uint32_t
+gb_adler32(struct gb_span s)
+{
+    return (uint32_t)adler32_z(1, s.len ? s.ptr : (const uint8_t *)"", s.len);
 }

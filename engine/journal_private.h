@@ -117,9 +117,13 @@ struct gb_capture {
     struct gb_fail fail; /* why the last write was refused */
 };
 
+#define GB_JOURNAL_WRITES 64 /* statements of journal_write.c that are kept */
+
 struct gb_journal {
     sqlite3 *db;
     sqlite3_stmt *sql[GB_JSQL_COUNT];
+    sqlite3_stmt *writes[GB_JOURNAL_WRITES]; /* NULL: none; */
+    unsigned next_write;                     /* the oldest is there */
     gb_now_fn *now;
     void *now_context;
     struct gb_schema *schema; /* owned; NULL before the first delta */

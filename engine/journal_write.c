@@ -16,25 +16,48 @@ check_table(const struct gb_journal *j, int table, struct gb_fail *fail)
     return GB_OK;
 }
 
-/* Prepare and run with the values bound from parameter `first` on. */
+/* The statement of a text: kept from an earlier write, or prepared and kept in
+ * place of the oldest. */
+static enum gb_err
+statement(struct gb_journal *j, struct gb_buf *sql, sqlite3_stmt **out,
+          struct gb_fail *fail)
+{
+    gb_buf_u8(sql, 0);
+    enum gb_err e = gb_buf_check(sql, "a statement", fail);
+    if (e)
+        return e;
+    const char *text = (const char *)sql->ptr;
+    for (int i = 0; i < GB_JOURNAL_WRITES && j->writes[i]; i++) {
+        *out = j->writes[i];
+        if (!strcmp(sqlite3_sql(*out), text))
+            return GB_OK;
+    }
+    e = gb_db_prepare(j->db, text, out, fail);
+    if (e)
+        return e;
+    sqlite3_stmt **oldest = &j->writes[j->next_write++ % GB_JOURNAL_WRITES];
+    sqlite3_finalize(*oldest);
+    *oldest = *out;
+    return GB_OK;
+}
+
+/* Run with the values bound from parameter `first` on. */
 static enum gb_err
 run(struct gb_journal *j, struct gb_buf *sql, int first,
     const struct gb_assign *values, int n, const struct gb_value *extra,
     struct gb_fail *fail)
 {
-    sqlite3_stmt *s = NULL;
-    gb_buf_u8(sql, 0);
-    enum gb_err e = gb_buf_check(sql, "a statement", fail);
-    if (!e)
-        e = gb_db_prepare(j->db, (const char *)sql->ptr, &s, fail);
-    for (int i = 0; i < n && !e; i++)
+    sqlite3_stmt *s;
+    enum gb_err e = statement(j, sql, &s, fail);
+    if (e)
+        return e;
+    for (int i = 0; i < n; i++)
         gb_db_bind(s, first + i, &values[i].value);
-    for (int i = 1; i < first && !e; i++)
+    for (int i = 1; i < first; i++)
         gb_db_bind(s, i, &extra[i - 1]);
     j->c.fail = (struct gb_fail){0};
-    if (!e)
-        e = gb_capture_why(j, gb_db_run(s, fail), fail);
-    sqlite3_finalize(s);
+    e = gb_capture_why(j, gb_db_run(s, fail), fail);
+    sqlite3_clear_bindings(s); /* the values are the caller's */
     return e;
 }
 
@@ -50,11 +73,14 @@ gb_journal_insert(struct gb_journal *j, int table, struct gb_span ref,
     const struct gb_table *t = &j->schema->tables[table];
     gb_buf_init(&sql, 65536);
     gb_buf_printf(&sql, "INSERT INTO \"%s\"(id, _ref", t->name);
+    for (int i = 0; i < n; i++) {
+        gb_buf_text(&sql, ", \"");
+        gb_buf_text(&sql, t->columns[values[i].column].name);
+        gb_buf_text(&sql, "\"");
+    }
+    gb_buf_text(&sql, ") VALUES(?, ?");
     for (int i = 0; i < n; i++)
-        gb_buf_printf(&sql, ", \"%s\"", t->columns[values[i].column].name);
-    gb_buf_text(&sql, ") VALUES(?1, ?2");
-    for (int i = 0; i < n; i++)
-        gb_buf_printf(&sql, ", ?%d", i + 3);
+        gb_buf_text(&sql, ", ?");
     gb_buf_text(&sql, ")");
     *id = j->c.promised = gb_id_make(j->device, j->c.counter + 1);
     struct gb_value extra[2] = {gb_value_int(*id),
@@ -70,9 +96,7 @@ check_record(struct gb_journal *j, int table, int64_t id, struct gb_fail *fail)
 {
     bool found;
     char text[GB_ID_TEXT];
-    enum gb_err e = check_table(j, table, fail);
-    if (!e)
-        e = gb_tables_exists(j->tables, table, id, &found, fail);
+    enum gb_err e = gb_tables_exists(j->tables, table, id, &found, fail);
     if (e || found)
         return e;
     gb_id_print(text, id);
@@ -80,14 +104,26 @@ check_record(struct gb_journal *j, int table, int64_t id, struct gb_fail *fail)
                        j->schema->tables[table].name, text);
 }
 
+/* An UPDATE of a record.  That there is none is looked for only when nothing
+ * was changed: another transaction for each write costs as much as the write.
+ */
+static enum gb_err
+update(struct gb_journal *j, int table, int64_t id, struct gb_buf *sql,
+       const struct gb_assign *values, int n, struct gb_fail *fail)
+{
+    struct gb_value extra = gb_value_int(id);
+    enum gb_err e = run(j, sql, 2, values, n, &extra, fail);
+    return e || sqlite3_changes(j->db) ? e : check_record(j, table, id, fail);
+}
+
 enum gb_err
 gb_journal_set(struct gb_journal *j, int table, int64_t id,
                const struct gb_assign *values, int n, struct gb_fail *fail)
 {
     struct gb_buf sql;
-    enum gb_err e = check_record(j, table, id, fail);
+    enum gb_err e = check_table(j, table, fail);
     if (e || !n)
-        return e;
+        return e ? e : check_record(j, table, id, fail);
     const struct gb_table *t = &j->schema->tables[table];
     gb_buf_init(&sql, 65536);
     gb_buf_printf(&sql, "UPDATE \"%s\" SET", t->name);
@@ -105,8 +141,7 @@ gb_journal_set(struct gb_journal *j, int table, int64_t id,
         gb_buf_printf(&sql, "?%d", i + 2);
     }
     gb_buf_text(&sql, " WHERE id = ?1");
-    struct gb_value extra = gb_value_int(id);
-    e = run(j, &sql, 2, values, n, &extra, fail);
+    e = update(j, table, id, &sql, values, n, fail);
     gb_buf_release(&sql);
     return e;
 }
@@ -116,15 +151,14 @@ gb_journal_void(struct gb_journal *j, int table, int64_t id,
                 struct gb_span reason, struct gb_fail *fail)
 {
     struct gb_buf sql;
-    enum gb_err e = check_record(j, table, id, fail);
+    enum gb_err e = check_table(j, table, fail);
     if (e)
         return e;
     gb_buf_init(&sql, 4096);
     gb_buf_printf(&sql, "UPDATE \"%s\" SET _void = ?2 WHERE id = ?1",
                   j->schema->tables[table].name);
     struct gb_assign a = {.value = gb_value_text(reason)};
-    struct gb_value extra = gb_value_int(id);
-    e = run(j, &sql, 2, &a, 1, &extra, fail);
+    e = update(j, table, id, &sql, &a, 1, fail);
     gb_buf_release(&sql);
     return e;
 }

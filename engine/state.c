@@ -11,6 +11,9 @@ static const char *const statements[] = {
 };
 
 #define APPLICATION 0x47424855 /* "GBHU" */
+/* A batch of a whole shift's end changes some 20 MiB of pages.  What finds no
+ * room is written to the log before its time, and read again. */
+#define CACHE "PRAGMA cache_size = -24576"
 
 /*
  * _set.low, high: the stamps that its operations came with; first, last: those
@@ -122,6 +125,8 @@ open_state(const char *path, const uint8_t site[16], bool reader,
     enum gb_err e = reader
                         ? gb_db_open_readonly(path, &st->db, fail)
                         : gb_db_open(path, true, GB_DB_NORMAL, &st->db, fail);
+    if (!e && !reader)
+        e = gb_db_exec(st->db, CACHE, fail);
     if (!e)
         e = prepare_database(st, fail);
     if (!e)

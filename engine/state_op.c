@@ -79,53 +79,47 @@ note_actor(struct gb_state *st, const struct gb_rec *r, uint64_t pos,
     return gb_db_run(q, fail);
 }
 
-/* Merge into the record, which is there unless this is its insert. */
+/* Merge into the record, which was read unless this is its insert. */
 static enum gb_err
 merge(struct gb_state *st, const struct gb_effect *x, int table,
-      enum gb_code *code, struct gb_fail *fail)
+      struct gb_rec *r, enum gb_code *code, struct gb_fail *fail)
 {
     const struct gb_table *t = &gb_state_schema(st)->tables[table];
-    struct gb_rec r;
-    bool insert = x->op->kind == GB_INSERT, found = false;
-    enum gb_err e = GB_OK;
-    if (!insert)
-        e = gb_tables_load(st->tables, table, x->op->id, &st->arena, &r, &found,
-                           fail);
-    if (!e && !insert)
-        e = gb_state_claim(st, table, &r, fail);
+    bool insert = x->op->kind == GB_INSERT;
+    enum gb_err e = insert ? GB_OK : gb_state_claim(st, table, r, fail);
     if (e)
         return e;
-    if (!(insert ? gb_rec_insert(&r, t, x, &st->arena)
-                 : gb_rec_merge(&r, x, &st->lineage)))
+    if (!(insert ? gb_rec_insert(r, t, x, &st->arena)
+                 : gb_rec_merge(r, x, &st->lineage)))
         return gb_fail_memory(fail);
     bool exists = false;
-    e = insert ? GB_OK : gb_state_note_was(st, &r, x->pos, fail);
+    e = insert ? GB_OK : gb_state_note_was(st, r, x->pos, fail);
     if (e)
         return e;
-    e = insert ? gb_tables_insert(st->tables, &r, &exists, fail)
-               : gb_tables_update(st->tables, &r, fail);
+    e = insert ? gb_tables_insert(st->tables, r, &exists, fail)
+               : gb_tables_update(st->tables, r, fail);
     if (!e && exists)
         *code = GB_CODE_EXISTS;
     if (e || exists)
         return e;
-    gb_touched_add(&st->touched, table, r.id);
-    e = gb_state_claim(st, table, &r, fail);
+    gb_touched_add(&st->touched, table, r->id);
+    e = gb_state_claim(st, table, r, fail);
     if (!e && st->waiting && insert)
-        e = gb_state_arrived(st, table, r.id, fail);
+        e = gb_state_arrived(st, table, r->id, fail);
     if (!e && st->waiting)
         e = gb_state_bury(st, x, table, fail);
-    return e ? e : note_actor(st, &r, (uint64_t)x->pos, fail);
+    return e ? e : note_actor(st, r, (uint64_t)x->pos, fail);
 }
 
 /*
  * Judge by the schema that the set names, so that it does not matter whether a
  * newer one came before it; with what is cheap to know: that an inserted id is
  * free is found out by inserting it, and asked for only where another code
- * stands against it.
+ * stands against it.  A record that is there is read at once, into *r.
  */
 static enum gb_err
 judge(struct gb_state *st, const struct gb_applying *a, const struct gb_op *op,
-      int table, int level, bool forced, enum gb_code *code,
+      int table, int level, bool forced, struct gb_rec *r, enum gb_code *code,
       struct gb_fail *fail)
 {
     const struct gb_table *t = &a->schema->tables[op->table];
@@ -133,7 +127,8 @@ judge(struct gb_state *st, const struct gb_applying *a, const struct gb_op *op,
     enum gb_err e =
         check_references(st, t, op, &facts.refers, NULL, NULL, fail);
     if (!e && op->kind != GB_INSERT)
-        e = gb_tables_exists(st->tables, table, op->id, &facts.exists, fail);
+        e = gb_tables_load(st->tables, table, op->id, &st->arena, r,
+                           &facts.exists, fail);
     *code = gb_judge(t, op, a->in->info->device, level, &facts);
     if (e || op->kind != GB_INSERT || *code == GB_CODE_NONE)
         return e;
@@ -194,7 +189,8 @@ gb_state_op(struct gb_state *st, struct gb_applying *a,
     *code = GB_CODE_NONE;
     if (op->kind > GB_RESOLVE)
         return gb_state_site_op(st, a, op, code, fail);
-    int level, table = gb_state_table(st, a->schema, op);
+    int level = 0, table = gb_state_table(st, a->schema, op);
+    struct gb_rec r;
     bool repeats;
     enum gb_err e =
         gb_state_repeats(st, a->in->set, turn->index, &repeats, fail);
@@ -202,8 +198,9 @@ gb_state_op(struct gb_state *st, struct gb_applying *a,
         *code = GB_CODE_REPEAT;
     if (!e && !repeats)
         e = level_of(st, a, op, &level, fail);
+    gb_arena_reset(&st->arena);
     if (!e && !repeats)
-        e = judge(st, a, op, table, level, turn->forced, code, fail);
+        e = judge(st, a, op, table, level, turn->forced, &r, code, fail);
     if (e || *code)
         return e;
     struct gb_effect x = {
@@ -215,8 +212,7 @@ gb_state_op(struct gb_state *st, struct gb_applying *a,
         .base = a->base,
         .dead = turn->dead,
     };
-    gb_arena_reset(&st->arena);
-    e = merge(st, &x, table, code, fail);
+    e = merge(st, &x, table, &r, code, fail);
     return e || *code ? e
                       : gb_state_note_origin(st, a->in->set, turn->index, fail);
 }

@@ -29,7 +29,7 @@
 #define START 512 /* bytes of a folder that hold its first entry */
 #define COPY_MAX 0xffffff
 #define INSERT_MAX 127
-#define DELTA_MAX 0xffff /* of one stored block of deflate */
+#define DELTA_MAX 0xffff
 
 /* A whole folder. */
 struct version {
@@ -145,26 +145,6 @@ make_delta(struct gb_buf *out, struct gb_span base, struct gb_span to)
     copy(out, base.len - back, back);
 }
 
-/* A zlib stream (RFC 1950) of one stored block (RFC 1951 section 3.2.4): there
- * is nothing in a difference to deflate. */
-static void
-store(struct gb_buf *out, struct gb_span s)
-{
-    uint32_t a = 1, b = 0; /* Adler-32 */
-    for (size_t i = 0; i < s.len; i++) {
-        a = (a + s.ptr[i]) % 65521;
-        b = (b + a) % 65521;
-    }
-    gb_buf_u16(out, 0x7801);
-    gb_buf_u8(out, 1);
-    gb_buf_u8(out, s.len & 255);
-    gb_buf_u8(out, (unsigned)s.len >> 8);
-    gb_buf_u8(out, ~s.len & 255);
-    gb_buf_u8(out, (unsigned)~s.len >> 8 & 255);
-    gb_buf_span(out, s);
-    gb_buf_u32(out, b << 16 | a);
-}
-
 /* ----------------------------------------------------------- folding -- */
 
 static enum gb_err
@@ -197,8 +177,8 @@ fold_one(struct fold *f, const struct version *base, const struct version *v,
         return GB_OK;
     gb_packed_head_write(&f->packed, GB_PACKED_REF, f->delta.len);
     gb_buf_add(&f->packed, base->object->oid, GB_OID_BYTES);
-    store(&f->packed, gb_buf_view(&f->delta));
-    if ((err = gb_buf_check(&f->packed, "difference", fail)))
+    err = gb_packed_stream(&f->packed, gb_buf_view(&f->delta), false, fail);
+    if (err)
         return err;
     if (f->packed.len >= o->bytes.len)
         return GB_OK;

@@ -10,6 +10,7 @@
  *   git_diff.c    what a commit changed  git_fold.c         versions of folders
  *   git_sha1.c    a checksum             git_verify.c       for the auditor
  *   git_memory.c  without a disk         git_whole.c   what is lost
+ *   git_new.c     the pack of a batch
  *
  * libgit2 keeps objects, packs and refs; the bytes of folders and commits are
  * written and read here, strictly and in the one form that they have.
@@ -188,11 +189,20 @@ enum gb_err gb_idx_write(const struct gb_ledger *l, const char *name,
                          struct gb_packed *const *objects, size_t count,
                          const uint8_t trailer[GB_OID_BYTES],
                          struct gb_fail *fail);
-/* Write all objects in `pb` as a pack, durably, and free pb. */
-enum gb_err gb_pack_write(struct gb_ledger *l, git_packbuilder *pb,
-                          char name[GB_PACK_NAME_MAX], struct gb_fail *fail);
 /* Remove a pack's files; errors are left for the next time. */
 void gb_pack_remove(const struct gb_ledger *l, const char *name);
+
+/* --------------------------------------------------------- git_new.c -- */
+
+/* Append a zlib stream (RFC 1950): deflated when asked to and shorter so, else
+ * stored. */
+enum gb_err gb_packed_stream(struct gb_buf *out, struct gb_span s, bool deflate,
+                             struct gb_fail *fail);
+/* Write objects of l->memory as a pack, durably; the last one is the commit
+ * that it is called after. */
+enum gb_err gb_pack_write(struct gb_ledger *l, const git_oid *made,
+                          size_t count, char name[GB_PACK_NAME_MAX],
+                          struct gb_fail *fail);
 
 /* ------------------------------------------------------ git_splice.c -- */
 

@@ -28,7 +28,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "engine/bug.h"
 #include "engine/file.h"
 
 #define HEAD 8
@@ -388,23 +387,6 @@ gb_ledger_packs(struct gb_ledger *l, size_t *count, struct gb_fail *fail)
     enum gb_err err = gb_packs_list(&packs, l, fail);
     *count = packs.count;
     gb_packs_release(&packs);
-    return err;
-}
-
-enum gb_err
-gb_pack_write(struct gb_ledger *l, git_packbuilder *pb,
-              char name[GB_PACK_NAME_MAX], struct gb_fail *fail)
-{
-    enum gb_err err = GB_OK;
-    if (GB_BUG(FSYNC))
-        git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 0);
-    if (git_packbuilder_write(pb, l->packs, 0, NULL, NULL) < 0)
-        err = gb_git_fail(fail, GB_E_IO, "%s", l->packs);
-    else
-        snprintf(name, GB_PACK_NAME_MAX, "pack-%s", git_packbuilder_name(pb));
-    git_packbuilder_free(pb);
-    if (GB_BUG(FSYNC))
-        git_libgit2_opts(GIT_OPT_ENABLE_FSYNC_GITDIR, 1);
     return err;
 }
 

@@ -1,11 +1,11 @@
 /*
  * git_write.c - see ledger.h: one batch.
  *
- * Objects are made in memory (libgit2's mempack), packed by naming each of
- * them (git_mempack_dump would pack whole folders), and written as one pack.
- * Everything that the commit adds to its parent goes into its own pack, even
- * what the database holds already: else a later batch could come to lean on
- * the pack of one that was never published, which consolidation removes.
+ * Objects are made in memory (libgit2's mempack), and written as one pack
+ * (git_new.c).  Everything that the commit adds to its parent goes into its own
+ * pack, even what the database holds already: else a later batch could come to
+ * lean on the pack of one that was never published, which consolidation
+ * removes.
  */
 #include "git_ledger.h"
 
@@ -187,21 +187,6 @@ commit(struct batch *b, const struct gb_ledger_batch *in, const git_oid *tree,
 
 /* -------------------------------------------------------------- pack -- */
 
-/* All new objects into one pack, the latest made (the commit) first. */
-static enum gb_err
-pack(struct batch *b, struct gb_fail *fail)
-{
-    git_packbuilder *pb = NULL;
-    int bad = git_packbuilder_new(&pb, b->l->repo);
-    for (size_t i = b->nmade; !bad && i > 0; i--)
-        bad = git_packbuilder_insert(pb, &b->made[i - 1], NULL);
-    if (bad) {
-        git_packbuilder_free(pb);
-        return gb_git_fail(fail, GB_E_IO, "a batch's pack");
-    }
-    return gb_pack_write(b->l, pb, b->l->pack, fail); /* transferred */
-}
-
 /* Read the whole pack again through a database that knows nothing else; that
  * hashes what the disk gives back. */
 static enum gb_err
@@ -226,7 +211,7 @@ store(struct batch *b, struct gb_fail *fail)
     struct gb_ledger *l = b->l;
     if (l->store)
         return GB_OK;
-    enum gb_err err = pack(b, fail);
+    enum gb_err err = gb_pack_write(l, b->made, b->nmade, l->pack, fail);
     if (!err)
         err = verify(b, fail);
     if (err && l->pack[0])

@@ -13,6 +13,23 @@
 /* -------------------------------------------------------------- handing on --
  */
 
+/* The reader is there from here on, */
+static enum gb_err
+take_reader(struct gb_ingest *g, struct gb_fail *fail)
+{
+    return g->reader ? GB_OK : g->take_reader(g->arg, &g->reader, fail);
+}
+
+/* and from here on others may have it. */
+static void
+give_reader(struct gb_ingest *g)
+{
+    if (!g->give_reader || !g->reader)
+        return;
+    g->give_reader(g->arg, g->reader);
+    g->reader = NULL;
+}
+
 /* Count what became of the sets, and forget them. */
 static void
 settle(struct gb_ingest *g)
@@ -38,6 +55,7 @@ static enum gb_err
 hand_on(struct gb_ingest *g, struct gb_fail *fail)
 {
     struct gb_delivery d = {.request = &g->request, .sets = g->sets, .n = g->n};
+    give_reader(g);
     enum gb_err e = g->intake.deliver(g->intake.arg, &d, fail);
     if (!e) {
         g->now_ms = d.now_ms;
@@ -145,9 +163,7 @@ take_request(struct gb_ingest *g, struct gb_span container,
 {
     bool found;
     struct gb_fail why = {0};
-    enum gb_err e = GB_OK;
-    if (!g->reader)
-        e = g->take_reader(g->arg, &g->reader, fail);
+    enum gb_err e = take_reader(g, fail);
     if (e)
         return e;
     e = authenticate(g, container, &why);
@@ -211,6 +227,8 @@ take_set(struct gb_ingest *g, struct gb_span container, struct gb_fail *fail)
         count_refused(g, &why);
         return GB_OK;
     }
+    if (!e)
+        e = take_reader(g, &why);
     if (!e)
         e = gb_office_verify(g->reader, g->site, &a, &why);
     if (gb_err_is_ours(e))
@@ -298,7 +316,9 @@ gb_ingest_feed(struct gb_ingest *g, struct gb_span bytes, struct gb_fail *fail)
 {
     if (!g->sets || !g->bytes)
         return gb_fail_memory(fail);
-    return gb_bundle_feed(&g->in, bytes, fail);
+    enum gb_err e = gb_bundle_feed(&g->in, bytes, fail);
+    give_reader(g);
+    return e;
 }
 
 enum gb_err

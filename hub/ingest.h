@@ -22,11 +22,13 @@ struct gb_ingest {
     const uint8_t *site;              /* 16 bytes */
     const struct gb_box_key *receive; /* the hub's */
     struct gb_state *reader;          /* refreshed; this thread's alone; or */
-    /* NULL, and taken when a request could be opened: whoever does not even
-     * know the hub's key costs no reader.  The caller gives it back. */
+    /* NULL, and taken for a frame that could be opened: whoever does not even
+     * know the hub's key costs no reader, and nobody holds one while he waits
+     * for bytes, or for the intake. */
     enum gb_err (*take_reader)(void *arg, struct gb_state **reader,
                                struct gb_fail *fail);
-    void *arg; /* of take_reader */
+    void (*give_reader)(void *arg, struct gb_state *reader);
+    void *arg; /* of both */
     struct gb_intake intake;
     bool file; /* it came by stick: its clocks are judged so */
 

@@ -5,12 +5,15 @@
 #include <string.h>
 
 void
-gb_readers_init(struct gb_readers *r, const char *path, const uint8_t site[16])
+gb_readers_init(struct gb_readers *r, const char *path, const uint8_t site[16],
+                int max)
 {
-    *r = (struct gb_readers){0};
+    gb_assert(max > 0 && max <= GB_READERS_MAX);
+    *r = (struct gb_readers){.max = max};
     snprintf(r->path, sizeof r->path, "%s", path);
     memcpy(r->site, site, sizeof r->site);
     pthread_mutex_init(&r->mutex, NULL);
+    pthread_cond_init(&r->given, NULL);
 }
 
 void
@@ -18,7 +21,20 @@ gb_readers_release(struct gb_readers *r)
 {
     while (r->n)
         gb_state_close(r->idle[--r->n]);
+    pthread_cond_destroy(&r->given);
     pthread_mutex_destroy(&r->mutex);
+}
+
+/* One less is out; the next may have it, or make one. */
+static void
+give(struct gb_readers *r, struct gb_state *st)
+{
+    pthread_mutex_lock(&r->mutex);
+    r->out--;
+    if (st)
+        r->idle[r->n++] = st;
+    pthread_cond_signal(&r->given);
+    pthread_mutex_unlock(&r->mutex);
 }
 
 enum gb_err
@@ -27,6 +43,9 @@ gb_readers_take(struct gb_readers *r, struct gb_state **out,
 {
     struct gb_state *st = NULL;
     pthread_mutex_lock(&r->mutex);
+    while (r->out == r->max)
+        pthread_cond_wait(&r->given, &r->mutex);
+    r->out++;
     if (r->n)
         st = r->idle[--r->n];
     pthread_mutex_unlock(&r->mutex);
@@ -35,6 +54,7 @@ gb_readers_take(struct gb_readers *r, struct gb_state **out,
     if (e) {
         gb_state_close(st);
         st = NULL;
+        give(r, NULL);
     }
     *out = st;
     return e;
@@ -43,13 +63,6 @@ gb_readers_take(struct gb_readers *r, struct gb_state **out,
 void
 gb_readers_give(struct gb_readers *r, struct gb_state *st)
 {
-    if (!st)
-        return;
-    pthread_mutex_lock(&r->mutex);
-    if (r->n < GB_READERS_IDLE_MAX) {
-        r->idle[r->n++] = st;
-        st = NULL;
-    }
-    pthread_mutex_unlock(&r->mutex);
-    gb_state_close(st);
+    if (st)
+        give(r, st);
 }

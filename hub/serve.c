@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "hub/answer.h"
 #include "hub/clerk.h"
@@ -21,7 +22,9 @@
 struct gb_server {
     struct gb_office *office;
     struct gb_clerk *clerk;
-    struct gb_readers readers;
+    /* those that verify what comes in, and those that answer: a handheld with
+     * new work does not wait until others have theirs */
+    struct gb_readers readers, answerers;
     struct gb_http_server *http;
     struct gb_http_route routes[3];
     char ledger[GB_FILE_PATH_MAX];
@@ -104,6 +107,12 @@ take_reader(void *arg, struct gb_state **reader, struct gb_fail *fail)
     return gb_readers_take(arg, reader, fail);
 }
 
+static void
+give_reader(void *arg, struct gb_state *reader)
+{
+    gb_readers_give(arg, reader);
+}
+
 static void *
 begin(void *arg, const struct gb_http_request *request,
       struct gb_http_reply *refusal)
@@ -121,6 +130,7 @@ begin(void *arg, const struct gb_http_request *request,
     s->in.site = server->office->site;
     s->in.receive = &server->office->keys.receive;
     s->in.take_reader = take_reader;
+    s->in.give_reader = give_reader;
     s->in.arg = &server->readers;
     s->in.intake = gb_clerk_intake(server->clerk);
     gb_ingest_init(&s->in);
@@ -153,7 +163,11 @@ make_answer(struct sync *s, uint64_t *to, struct gb_fail *fail)
                           .key = &s->server->office->keys.hub,
                           .write = gb_spool_add,
                           .arg = &s->reply};
-    enum gb_err e = gb_answer_make(s->in.reader, &a, fail);
+    struct gb_state *reader;
+    enum gb_err e = gb_readers_take(&s->server->answerers, &reader, fail);
+    if (!e)
+        e = gb_answer_make(reader, &a, fail);
+    gb_readers_give(&s->server->answerers, reader);
     *to = a.to;
     return e;
 }
@@ -210,7 +224,6 @@ static void
 close_sync(void *context)
 {
     struct sync *s = context;
-    gb_readers_give(&s->server->readers, s->in.reader);
     gb_ingest_release(&s->in);
     gb_spool_release(&s->reply);
     free(s);
@@ -283,6 +296,13 @@ write_page(struct gb_server *s)
              gb_state_site(s->office->state)->name, print);
 }
 
+static int
+processors(void)
+{
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n < 1 ? 1 : n > GB_READERS_MAX ? GB_READERS_MAX : (int)n;
+}
+
 enum gb_err
 gb_serve_start(struct gb_office *o, const char *listen, gb_serve_log *log,
                void *context, struct gb_server **out, struct gb_fail *fail)
@@ -298,7 +318,8 @@ gb_serve_start(struct gb_office *o, const char *listen, gb_serve_log *log,
     o->log = log;
     o->log_context = context;
     gb_office_path(o, "hub.db", path);
-    gb_readers_init(&s->readers, path, o->site);
+    gb_readers_init(&s->readers, path, o->site, processors());
+    gb_readers_init(&s->answerers, path, o->site, processors());
     gb_office_path(o, "ledger.git", s->ledger);
     write_page(s);
     s->routes[0] = (struct gb_http_route){"POST", GB_SERVE_PATH,
@@ -332,5 +353,6 @@ gb_serve_stop(struct gb_server *s)
     gb_clerk_stop(s->clerk);
     s->office->log = NULL;
     gb_readers_release(&s->readers);
+    gb_readers_release(&s->answerers);
     free(s);
 }

@@ -14,7 +14,7 @@
 #define GB_SERVE_PATH "/v1/sync"
 #define GB_SERVE_LISTEN "0.0.0.0:8440"
 #define GB_SERVE_BODY_MAX (1ull << 30) /* bytes of one bundle */
-#define GB_SERVE_REPLY_MEMORY (1u << 20)
+#define GB_SERVE_REPLY_MEMORY (128u << 10)
 #define GB_SERVE_GRACE_MS 5000
 
 struct gb_server;
