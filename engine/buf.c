@@ -100,9 +100,10 @@ gb_buf_printf(struct gb_buf *b, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(NULL, 0, format, args);
     va_end(args);
-    gb_assert(n >= 0); /* shorter than INT_MAX, as every ceiling is */
+    if (n < 0 && !b->failed)
+        b->failed = GB_E_LIMIT; /* longer than INT_MAX */
     /* vsnprintf writes a NUL behind the text: take it back afterwards. */
-    uint8_t *to = gb_buf_grow(b, (size_t)n + 1);
+    uint8_t *to = n < 0 ? NULL : gb_buf_grow(b, (size_t)n + 1);
     if (!to)
         return;
     va_start(args, format);
@@ -377,4 +378,13 @@ gb_arena_text(struct gb_arena *a, const char *text)
     size_t n = strlen(text) + 1;
     char *p = gb_arena_alloc(a, n);
     return p ? memcpy(p, text, n) : NULL;
+}
+
+enum gb_err
+gb_arena_refused(const struct gb_arena *a, size_t n, struct gb_fail *fail)
+{
+    if (n > a->max - a->used)
+        return gb_fail_set(fail, GB_E_LIMIT,
+                           "would take more than %zu bytes of memory", a->max);
+    return gb_fail_memory(fail);
 }

@@ -98,6 +98,9 @@ void *gb_arena_alloc(struct gb_arena *a, size_t n); /* zeroed, 16-aligned */
 void *gb_arena_array(struct gb_arena *a, size_t n, size_t size);
 struct gb_span gb_arena_copy(struct gb_arena *a, struct gb_span s);
 char *gb_arena_text(struct gb_arena *a, const char *text); /* with NUL */
+/* An arena could not give n bytes: GB_E_LIMIT or GB_E_MEMORY, in words. */
+enum gb_err gb_arena_refused(const struct gb_arena *a, size_t n,
+                             struct gb_fail *fail);
 
 /* ---------------------------------------------------------------- text -- */
 

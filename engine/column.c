@@ -28,15 +28,6 @@ gb_column_form(const struct gb_column *c)
     }
 }
 
-enum gb_err
-gb_arena_refused(const struct gb_arena *a, size_t n, struct gb_fail *fail)
-{
-    if (n > a->max - a->used)
-        return gb_fail_set(fail, GB_E_LIMIT,
-                           "would take more than %zu bytes of memory", a->max);
-    return gb_fail_memory(fail);
-}
-
 /* ------------------------------------------------------------ writing -- */
 
 /* The presence byte and its bits; returns how many entries have a value. */

@@ -72,10 +72,6 @@ const struct gb_value *gb_entries_next(struct gb_entries *entries);
  * least the length of a text. */
 size_t gb_column_bound(const struct gb_value *v);
 
-/* An arena could not give n bytes: GB_E_LIMIT or GB_E_MEMORY, in words. */
-enum gb_err gb_arena_refused(const struct gb_arena *a, size_t n,
-                             struct gb_fail *fail);
-
 /* ------------------------------------ text and blobs (column_text.c) -- */
 
 /* The k present texts (digits apart) or blobs; parameters as above. */

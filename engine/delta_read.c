@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "column.h"
 #include "section.h"
 
 enum gb_err

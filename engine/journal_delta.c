@@ -4,8 +4,6 @@
 
 #include <string.h>
 
-#include "column.h"
-
 /* It begins where this journal stands, or before, and ends after. */
 static enum gb_err
 check_heads(struct gb_journal *j, const struct gb_delta_in *d,

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "clock.h"
-#include "column.h"
 #include "limits.h"
 
 #define RECEIVED_MAX 253402300799999 /* ms: the last of the year 9999 */

@@ -3,9 +3,10 @@
  * be compiled again; see schema.h.
  *
  * One walk over all fields writes them, or reads them again, so that both ways
- * agree by themselves.  What it does not know is not kept: whoever adds a field
- * meets an assertion below, and raises FORMAT, which also makes what older
- * programs kept worth nothing.
+ * agree by themselves.  What it does not know is not kept.  Whoever adds a
+ * field, or lets the compiler make something else of a text, raises FORMAT,
+ * which makes what older programs kept worth nothing: an assertion below and
+ * the hash in tests/unit/schema_kept.c remind of it.
  */
 #include "schema.h"
 

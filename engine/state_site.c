@@ -293,7 +293,8 @@ gb_state_site_op(struct gb_state *st, const struct gb_applying *a,
         return apply_schema(st, a, op->text, code, fail);
     case GB_DEVICE:
         return apply_device(st, a, op->text, code, fail);
-    default: /* GB_RELEASE */
+    default:
+        gb_assert(op->kind == GB_RELEASE);
         return gb_state_release(st, a->pos, op, fail);
     }
 }

@@ -130,7 +130,7 @@ static bool
 accuses(enum gb_err e)
 {
     return e != GB_E_MEMORY && e != GB_E_IO && e != GB_E_DATABASE &&
-           e != GB_E_STATE;
+           e != GB_E_STATE && e != GB_E_USAGE;
 }
 
 /*

@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "engine/json.h"
-#include "engine/line.h"
 #include "engine/term.h"
 #include "hub/cmd.h"
 #include "hub/contact.h"
@@ -15,25 +14,10 @@ struct row {
     struct gb_contact contact;
     struct gb_takeover takes; /* of: 0 when it has nothing to deliver */
     int64_t last_ms;          /* when its last set was received; 0: none yet */
-    int64_t adjust_ms;        /* of its clock then: below 0 it was ahead */
     int64_t waiting;          /* operations in quarantine */
 };
 
 typedef void take_row(void *context, const struct row *r);
-
-/* The last boot of a set is the one that sent it. */
-static enum gb_err
-read_adjust(struct gb_span line, struct row *r, struct gb_fail *fail)
-{
-    struct gb_arena arena;
-    struct gb_line l;
-    gb_arena_init(&arena, GB_ARENA_MAX);
-    enum gb_err e = gb_line_read(line, &arena, &l, fail);
-    if (!e && l.nadjust)
-        r->adjust_ms = l.adjust[l.nadjust - 1];
-    gb_arena_release(&arena);
-    return e;
-}
 
 /* What is known of one device. */
 static enum gb_err
@@ -51,17 +35,14 @@ read_row(const struct gb_look *look, int number, struct row *r,
     if (!e)
         e = gb_db_preparef(
             gb_state_db(st), &s, fail,
-            "SELECT received, line, (SELECT count(*) FROM _wait WHERE device = "
-            "%d) FROM (SELECT 1) LEFT JOIN (SELECT received, line FROM _set "
-            "WHERE device = %d ORDER BY seq DESC LIMIT 1)",
+            "SELECT (SELECT received FROM _set WHERE device = %d ORDER BY seq "
+            "DESC LIMIT 1), (SELECT count(*) FROM _wait WHERE device = %d)",
             number, number);
     if (!e)
         e = gb_db_step(s, &row, fail);
     if (!e && row) {
         r->last_ms = sqlite3_column_int64(s, 0);
-        r->waiting = sqlite3_column_int64(s, 2);
-        if (r->last_ms)
-            e = read_adjust(gb_db_blob(s, 1), r, fail);
+        r->waiting = sqlite3_column_int64(s, 1);
     }
     sqlite3_finalize(s);
     return e;
@@ -109,7 +90,8 @@ time_cell(struct gb_grid *g, int64_t ms)
     gb_grid_text(g, ms ? gb_term_time(when, ms) : "-");
 }
 
-/* How far its clock was off, in the largest unit that says it. */
+/* How far its clock was off when it asked over the network last, in the largest
+ * unit that says it; what a stick says is as old as the stick. */
 static void
 clock_cell(struct gb_grid *g, const struct row *r)
 {
@@ -117,18 +99,18 @@ clock_cell(struct gb_grid *g, const struct row *r)
         int64_t ms;
         const char *name;
     } units[] = {{86400000, "days"}, {3600000, "h"}, {60000, "min"}};
-    int64_t off = r->adjust_ms < 0 ? -r->adjust_ms : r->adjust_ms;
+    int64_t skew = r->contact.skew_ms, off = skew < 0 ? -skew : skew;
     int u = 0;
     while (u < 2 && off < 2 * units[u].ms)
         u++;
-    if (!r->last_ms)
+    if (!*r->contact.boot)
         gb_grid_text(g, "-");
     else if (off <= GB_CLOCK_TRUST_MS)
         gb_grid_text(g, "ok");
     else
         gb_grid_printf(g, "%lld %s %s",
                        (long long)((off + units[u].ms / 2) / units[u].ms),
-                       units[u].name, r->adjust_ms < 0 ? "ahead" : "behind");
+                       units[u].name, skew < 0 ? "ahead" : "behind");
 }
 
 static void
@@ -224,7 +206,8 @@ write_row(void *context, const struct row *r)
     }
     gb_json_pair_int(w, "sets", r->d.seq);
     gb_json_pair_int(w, "received_ms", r->last_ms);
-    gb_json_pair_int(w, "clock_adjust_ms", r->adjust_ms);
+    if (*r->contact.boot)
+        gb_json_pair_int(w, "clock_skew_ms", r->contact.skew_ms);
     gb_json_pair_int(w, "seen_ms", r->contact.seen_ms);
     gb_json_pair_int(w, "merged", (int64_t)r->contact.merged);
     gb_json_pair_int(w, "schema", r->contact.schema);

@@ -42,6 +42,9 @@ add_attribute(char *lines, const char *text, struct gb_fail *fail)
         return gb_fail_set(fail, GB_E_USAGE,
                            "--set '%s': give NAME=VALUE, such as area=A3",
                            text);
+    if (n == 6 && !strncmp(text, "device", n))
+        return gb_fail_set(fail, GB_E_USAGE,
+                           "--set device: scopes know the number as :device");
     enum gb_err e = gb_cmd_name("set", text, 250, fail);
     if (e)
         return e;

@@ -15,25 +15,27 @@ gb_contact_note(struct gb_state *st, const struct gb_request *r, int64_t now_ms,
                    "CREATE TABLE IF NOT EXISTS _contact(device INTEGER "
                    "PRIMARY KEY, merged INTEGER, highest INTEGER, schema "
                    "INTEGER, made_ms INTEGER, seen_ms INTEGER, boot TEXT, "
-                   "mono_ms INTEGER)",
+                   "mono_ms INTEGER, skew_ms INTEGER)",
                    fail);
     if (e)
         return e;
     gb_hex_encode(boot, r->boot, sizeof r->boot);
     return gb_db_execf(
         db, fail,
-        "INSERT INTO _contact VALUES(%d, %lld, %lld, %lld, %lld, %lld, '', 0) "
+        "INSERT INTO _contact VALUES(%d, %lld, %lld, %lld, %lld, %lld, '', 0, "
+        "0) "
         "ON CONFLICT DO UPDATE SET merged = excluded.merged, highest = "
         "excluded.highest, schema = excluded.schema, made_ms = "
         "excluded.made_ms WHERE excluded.merged >= merged OR excluded.made_ms "
         "> made_ms;"
         "UPDATE _contact SET seen_ms = %lld WHERE device = %d;"
-        "UPDATE _contact SET boot = '%s', mono_ms = %lld WHERE device = %d AND "
-        "%d AND (boot <> '%s' OR mono_ms < %lld)",
+        "UPDATE _contact SET boot = '%s', mono_ms = %lld, skew_ms = %lld WHERE "
+        "device = %d AND %d AND (boot <> '%s' OR mono_ms < %lld)",
         r->device, (long long)r->merged.size, (long long)r->highest.size,
         (long long)r->schema, (long long)r->clock_ms, (long long)now_ms,
-        (long long)now_ms, r->device, boot, (long long)r->mono_ms, r->device,
-        !r->stick, boot, (long long)r->mono_ms);
+        (long long)now_ms, r->device, boot, (long long)r->mono_ms,
+        (long long)(now_ms - r->clock_ms), r->device, !r->stick, boot,
+        (long long)r->mono_ms);
 }
 
 enum gb_err
@@ -64,7 +66,7 @@ gb_contact_get(struct gb_state *st, int device, struct gb_contact *out,
         return e;
     e = gb_db_preparef(gb_state_db(st), &s, fail,
                        "SELECT merged, highest, schema, made_ms, seen_ms, "
-                       "boot, mono_ms FROM _contact WHERE device = %d",
+                       "boot, mono_ms, skew_ms FROM _contact WHERE device = %d",
                        device);
     if (!e)
         e = gb_db_step(s, &row, fail);
@@ -77,6 +79,7 @@ gb_contact_get(struct gb_state *st, int device, struct gb_contact *out,
         snprintf(out->boot, sizeof out->boot, "%s",
                  (const char *)sqlite3_column_text(s, 5));
         out->mono_ms = sqlite3_column_int64(s, 6);
+        out->skew_ms = sqlite3_column_int64(s, 7);
     }
     sqlite3_finalize(s);
     return e;

@@ -24,6 +24,7 @@ struct gb_contact {
     int64_t seen_ms;          /* 0: no request since hub.db was made */
     char boot[33];            /* of its last request over the network, in hex */
     int64_t mono_ms;          /* and the monotonic clock then */
+    int64_t skew_ms;          /* the hub's clock less the device's, then */
 };
 
 /* Remember a request that was checked, in a transaction of its own. */

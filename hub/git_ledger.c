@@ -66,6 +66,20 @@ library(struct gb_fail *fail)
                : gb_git_fail(fail, GB_E_STATE, "libgit2 does not start");
 }
 
+/* Whether the system failed, and not what it was asked to read: a folder or a
+ * loop of links in place of a file is damage. */
+static bool
+of_machine(const git_error *e)
+{
+    static const int numbers[] = {EIO,    ENOMEM, EMFILE, ENFILE,
+                                  ENOSPC, EROFS,  EACCES, EPERM};
+    bool is = false;
+    for (size_t i = 0; e && i < sizeof numbers / sizeof *numbers; i++)
+        is |= e->klass == GIT_ERROR_OS &&
+              strstr(e->message, strerrordesc_np(numbers[i]));
+    return is;
+}
+
 /* What to do about a failure of the system that libgit2 put into words. */
 static const char *
 remedy(const git_error *e, enum gb_err code)
@@ -89,8 +103,8 @@ gb_git_fail(struct gb_fail *fail, enum gb_err code, const char *format, ...)
     va_end(args);
     if (e && e->klass == GIT_ERROR_NOMEMORY)
         code = GB_E_MEMORY;
-    if (e && e->klass == GIT_ERROR_OS && code == GB_E_LEDGER)
-        code = GB_E_IO; /* nobody is to blame for this machine */
+    if (code == GB_E_LEDGER && of_machine(e))
+        code = GB_E_IO; /* nobody is to blame for it */
     code = gb_fail_set(fail, code, "%s: %s%s", words,
                        e ? e->message : gb_err_sentence(code), remedy(e, code));
     git_error_clear();
@@ -118,8 +132,9 @@ gb_git_oid_of(const git_oid *oid)
 enum gb_err
 gb_git_room(const char *path, struct gb_fail *fail)
 {
-    if (strlen(path) > GB_GIT_ROOT_MAX)
-        return gb_fail_set(fail, GB_E_LIMIT, "%s: the path is too long", path);
+    if (!*path || strlen(path) > GB_GIT_ROOT_MAX)
+        return gb_fail_set(fail, GB_E_USAGE, "'%s': the path is %s", path,
+                           *path ? "too long" : "empty");
     return GB_OK;
 }
 
@@ -128,7 +143,8 @@ gb_git_join(char out[GB_FILE_PATH_MAX], const char *dir, const char *name,
             const char *suffix)
 {
     size_t n = strlen(dir);
-    bool slash = n && dir[n - 1] == '/';
+    gb_assert(n);
+    bool slash = dir[n - 1] == '/';
     int len = snprintf(out, GB_FILE_PATH_MAX, "%s%s%s%s", dir, slash ? "" : "/",
                        name, suffix);
     gb_assert(len < GB_FILE_PATH_MAX);

@@ -130,6 +130,8 @@ read_ends(int fd, struct ends *e)
     *e = (struct ends){0};
     if (fd < 0 || fstat(fd, &st) != 0)
         return false;
+    if (!S_ISREG(st.st_mode))
+        return true; /* nor does it hold anything */
     e->size = (uint64_t)st.st_size;
     off_t end = st.st_size - (off_t)sizeof e->tail;
     return end < PACK_HEAD || (pread(fd, e->head, sizeof e->head, 0) >= 0 &&
@@ -300,8 +302,10 @@ add_pack(struct gb_packs *packs, size_t *room, const struct gb_ledger *l,
     p.keep = access(path, F_OK) == 0;
     gb_git_join(path, l->packs, p.name, ".pack");
     if (stat(path, &st) != 0) /* without its pack it is passed over */
-        return errno == ENOENT ? GB_OK
-                               : gb_file_fail(fail, errno, path, "read");
+        return errno == ENOENT  ? GB_OK
+               : errno == ELOOP ? gb_fail_set(fail, GB_E_LEDGER,
+                                              "%s: links in a circle", path)
+                                : gb_file_fail(fail, errno, path, "read");
     p.size = (uint64_t)st.st_size;
     if (packs->count == *room) {
         size_t more = 2 * *room + 64;

@@ -2,6 +2,7 @@
 with, and what their exit status 0 promises."""
 import json
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -43,7 +44,8 @@ class Said:
         if self.code == 1 and (self.err or self.out) and all(
                 line.startswith("gengbu") for line in self.err.splitlines()):
             return "refused"
-        killed = self.code == -signal.SIGKILL or "memory: died in /" in self.err
+        killed = self.code == -signal.SIGKILL or \
+            re.search("memory: died in /.*/libgit2[.]so", self.err)
         return "died" if killed else "crashed"
 
 

@@ -59,6 +59,7 @@ gengbu-hub load "$hub" staff "$T/staff.csv" | grep -q '^staff: 2 new'
 refused 2 'name is missing' gengbu-hub enrol "$hub"
 refused 2 'level' gengbu-hub enrol "$hub" --name x --level 9
 refused 2 'NAME=VALUE' gengbu-hub enrol "$hub" --name x --set A3
+refused 2 'know the number' gengbu-hub enrol "$hub" --name x --set device=1
 refused 2 'given twice' gengbu-hub enrol "$hub" --name x --set a=1 --set a=2
 refused 2 'such as' gengbu-hub enrol "$hub" --name x --url example.org
 same "$(gengbu-hub devices "$hub" --json)" '[]' "no device was made"

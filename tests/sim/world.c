@@ -78,6 +78,9 @@ enum gb_err __real_gb_schema_load(struct gb_span text, uint32_t version,
                                   struct gb_schema **out, struct gb_fail *fail);
 enum gb_err __wrap_gb_schema_load(struct gb_span text, uint32_t version,
                                   struct gb_schema **out, struct gb_fail *fail);
+enum gb_err __real_gb_schema_load_kept(struct gb_span text, struct gb_span kept,
+                                       uint32_t version, struct gb_schema **out,
+                                       struct gb_fail *fail);
 enum gb_err __wrap_gb_schema_load_kept(struct gb_span text, struct gb_span kept,
                                        uint32_t version, struct gb_schema **out,
                                        struct gb_fail *fail);
@@ -86,19 +89,31 @@ void __wrap_gb_schema_free(struct gb_schema *s);
 
 static struct gb_schema *schemas[3];
 
+/* Whether it was read before. */
+static bool
+cached(struct gb_span text, uint32_t version, struct gb_schema **out)
+{
+    *out = version >= 1 && version <= 3 ? schemas[version - 1] : NULL;
+    return *out && gb_span_equal((*out)->text, text);
+}
+
+/* The first of its version stays. */
+static void
+cache(struct gb_schema *s)
+{
+    if (s->version >= 1 && s->version <= 3 && !schemas[s->version - 1])
+        schemas[s->version - 1] = s;
+}
+
 enum gb_err
 __wrap_gb_schema_load(struct gb_span text, uint32_t version,
                       struct gb_schema **out, struct gb_fail *fail)
 {
-    struct gb_schema **kept =
-        version >= 1 && version <= 3 ? &schemas[version - 1] : NULL;
-    if (kept && *kept && gb_span_equal((*kept)->text, text)) {
-        *out = *kept;
+    if (cached(text, version, out))
         return GB_OK;
-    }
     enum gb_err e = __real_gb_schema_load(text, version, out, fail);
-    if (!e && kept && !*kept)
-        *kept = *out;
+    if (!e)
+        cache(*out);
     return e;
 }
 
@@ -107,8 +122,12 @@ __wrap_gb_schema_load_kept(struct gb_span text, struct gb_span kept,
                            uint32_t version, struct gb_schema **out,
                            struct gb_fail *fail)
 {
-    (void)kept;
-    return __wrap_gb_schema_load(text, version, out, fail);
+    if (cached(text, version, out))
+        return GB_OK;
+    enum gb_err e = __real_gb_schema_load_kept(text, kept, version, out, fail);
+    if (!e)
+        cache(*out);
+    return e;
 }
 
 void

@@ -2,7 +2,9 @@
  * clock_history.c - histories of three handhelds with bad clocks and one hub:
  * however their clocks jump, and whatever way their sets come, an effective
  * stamp is above those of all that its writer had seen and of its own earlier
- * work, and in no later millisecond than it was received (docs/MERGE.md M20).
+ * work, and in no later millisecond than it was received; and what one boot
+ * made and sent over the network lies within two minutes of when it was made,
+ * unless what was seen or came before lies later (docs/MERGE.md M20).
  *
  * Clocks are 20 years off, go back, are set to and fro, start in 1970, and
  * have a full counter.  Sets go over the network or lie on a stick for hours;
@@ -39,17 +41,19 @@ struct done {
 struct sealed {
     struct gb_op ops[OPS];
     struct gb_boot boots[EVENTS + 1];
+    int64_t true_ms[OPS]; /* when each was made */
     int nops, nboots;
     int base;
 };
 
 struct device {
-    int64_t offset_ms;  /* how wrong its wall clock is */
-    int64_t started_ms; /* true time of the last start */
-    uint8_t boot;       /* id of it */
-    int64_t last;       /* largest stamp of its own, or merged */
-    int merged;         /* position */
-    struct sealed tail; /* not sealed yet */
+    int64_t offset_ms;   /* how wrong its wall clock is */
+    int64_t started_ms;  /* true time of the last start */
+    struct gb_boot boot; /* of it; its wall clock is fixed by the first */
+    bool used;           /* operation, which there was */
+    int64_t last;        /* largest stamp of its own, or merged */
+    int merged;          /* position */
+    struct sealed tail;  /* not sealed yet */
     struct sealed sets[EVENTS];
     int nsets, arrived;
     int on_stick, back_on_stick; /* sets; position; 0: no stick */
@@ -77,35 +81,38 @@ below(struct history *h, int n)
 
 /* ----------------------------------------------------------- a handheld -- */
 
-/* The boot of the tail that runs now; its first operation fixes its wall. */
-static struct gb_boot *
+/* What its clock shows: the wall clock at the boot's first operation, and what
+ * went by since. */
+static int64_t
+device_time(const struct history *h, const struct device *d)
+{
+    int64_t mono = h->now_ms - d->started_ms;
+    return gb_time_clamp(d->used ? d->boot.wall_ms + mono - d->boot.mono_ms
+                                 : h->now_ms + d->offset_ms);
+}
+
+/* The running boot in the tail. */
+static int
 this_boot(struct history *h, struct device *d)
 {
     struct sealed *t = &d->tail;
-    struct gb_boot *b = t->nboots ? &t->boots[t->nboots - 1] : NULL;
-    if (b && b->id[0] == d->boot)
-        return b;
-    b = &t->boots[t->nboots++];
-    *b = (struct gb_boot){.id = {d->boot},
-                          .wall_ms = gb_time_clamp(h->now_ms + d->offset_ms),
-                          .mono_ms = h->now_ms - d->started_ms};
-    return b;
-}
-
-static int64_t
-device_time(struct history *h, struct device *d, const struct gb_boot *b)
-{
-    int64_t mono = h->now_ms - d->started_ms;
-    return gb_time_clamp(b->wall_ms + mono - b->mono_ms);
+    if (!d->used) {
+        d->boot.wall_ms = device_time(h, d);
+        d->boot.mono_ms = h->now_ms - d->started_ms;
+        d->used = true;
+    }
+    if (!t->nboots || t->boots[t->nboots - 1].id[0] != d->boot.id[0])
+        t->boots[t->nboots++] = d->boot;
+    return t->nboots - 1;
 }
 
 static void
 write_one(struct history *h, struct device *d)
 {
-    const struct gb_boot *b = this_boot(h, d);
-    struct gb_op *op = &d->tail.ops[d->tail.nops++];
-    *op = (struct gb_op){.boot = d->tail.nboots - 1,
-                         .time_ms = device_time(h, d, b)};
+    int boot = this_boot(h, d), n = d->tail.nops++;
+    struct gb_op *op = &d->tail.ops[n];
+    *op = (struct gb_op){.boot = boot, .time_ms = device_time(h, d)};
+    d->tail.true_ms[n] = h->now_ms;
     if (below(h, 8) == 0)
         d->last |= 0xffff; /* the counter is at its end */
     op->stamp = gb_clock_next(d->last, op->time_ms);
@@ -124,7 +131,8 @@ wrong_clock(struct history *h, struct device *d)
                                : d->offset_ms + jumps[below(h, 8)];
     if (below(h, 3) == 0)
         return; /* set while it runs */
-    d->boot++;
+    d->boot.id[0]++;
+    d->used = false;
     d->started_ms = h->now_ms;
 }
 
@@ -161,6 +169,19 @@ seen(const struct done *x, int device, int base)
     return x->pos <= base || x->device == device;
 }
 
+/* It was made by the boot that sent it, over the network. */
+static void
+check_time(const struct history *h, int64_t stamp, int64_t true_ms,
+           int64_t before)
+{
+    int64_t ms = gb_stamp_ms(stamp), late = gb_stamp_ms(before) + 1;
+    if (late < true_ms + GB_CLOCK_TRUST_MS)
+        late = true_ms + GB_CLOCK_TRUST_MS;
+    if (ms < true_ms - GB_CLOCK_TRUST_MS || ms > late)
+        fail_msg("GENGBU_SEED=%llu: a stamp is %lld ms off",
+                 (unsigned long long)h->seed, (long long)(ms - true_ms));
+}
+
 static void
 take(struct history *h, int device, struct sealed *s, const struct gb_skew *how)
 {
@@ -177,6 +198,9 @@ take(struct history *h, int device, struct sealed *s, const struct gb_skew *how)
             floor = h->log[i].stamp;
     gb_clock_effective(&set, &(struct gb_arrival){h->now_ms, floor, adjust}, e);
     h->received_ms[++h->size] = h->now_ms;
+    for (int i = 0; i < s->nops && !k.stick; i++)
+        if (s->boots[s->ops[i].boot].id[0] == k.boot[0])
+            check_time(h, e[i], s->true_ms[i], i ? e[i - 1] : floor);
     for (int i = 0; i < s->nops; i++) {
         for (int x = 0; x < h->nlog; x++)
             if (seen(&h->log[x], device, s->base) && e[i] <= h->log[x].stamp)
@@ -198,19 +222,11 @@ arrive(struct history *h, struct device *d, int n, const struct gb_skew *how)
         take(h, (int)(d - h->d), &d->sets[d->arrived], how);
 }
 
-static int64_t
-wall_ms(struct history *h, struct device *d)
-{
-    struct sealed *t = &d->tail;
-    return t->nboots && t->boots[t->nboots - 1].id[0] == d->boot
-               ? device_time(h, d, &t->boots[t->nboots - 1])
-               : gb_time_clamp(h->now_ms + d->offset_ms);
-}
-
 static void
 sync_now(struct history *h, struct device *d)
 {
-    struct gb_skew how = {.clock_ms = wall_ms(h, d), .boot = {d->boot}};
+    struct gb_skew how = {.clock_ms = device_time(h, d),
+                          .boot = {d->boot.id[0]}};
     seal(d);
     arrive(h, d, d->nsets, &how);
     if (below(h, 4)) /* else the reply is lost */
@@ -228,8 +244,9 @@ stick(struct history *h, struct device *d)
         merge(h, d, d->back_on_stick);
         d->back_on_stick = 0;
     } else {
-        d->exported = (struct gb_skew){
-            .clock_ms = wall_ms(h, d), .boot = {d->boot}, .stick = true};
+        d->exported = (struct gb_skew){.clock_ms = device_time(h, d),
+                                       .boot = {d->boot.id[0]},
+                                       .stick = true};
         seal(d);
         d->on_stick = d->nsets;
     }
@@ -247,7 +264,8 @@ run(struct history *h, uint64_t seed)
         struct device *d = &h->d[i];
         d->offset_ms = d->last = 0;
         d->started_ms = START;
-        d->boot = 0;
+        d->boot = (struct gb_boot){0};
+        d->used = false;
         d->tail.nops = d->tail.nboots = 0;
         d->merged = d->nsets = d->arrived = d->on_stick = d->back_on_stick = 0;
     }

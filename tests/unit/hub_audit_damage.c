@@ -84,6 +84,47 @@ flipped_packs(void **state)
     flip_all_over(*state, ".pack");
 }
 
+/* What is no file in place of one is damage, and no failure of this machine. */
+static void
+no_files(void **state)
+{
+    char path[512], ref[200];
+    struct world *w = *state;
+    struct gb_audit_plan plan = {.ledger = w->forged};
+    forge_copy(w, COMMITS);
+    pack_file(w, ".pack", path);
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(mkdir(path, 0700), 0);
+    expect_wrong(&plan, 0, POSITIONS, "a folder in place of a pack");
+    assert_int_equal(rmdir(path), 0);
+    assert_int_equal(symlink(path, path), 0);
+    expect_wrong(&plan, 0, POSITIONS, "a loop in place of a pack");
+    assert_int_equal(unlink(path), 0);
+    forge_copy(w, COMMITS);
+    snprintf(ref, sizeof ref, "%s/refs/heads/main", w->forged);
+    assert_int_equal(unlink(ref), 0);
+    assert_int_equal(symlink(ref, ref), 0);
+    expect_wrong(&plan, 0, POSITIONS, "a loop in place of the ref");
+}
+
+/* The auditor's own path is no finding. */
+static void
+paths_that_are_none(void **state)
+{
+    static char path[5000];
+    struct gb_audit_report r;
+    struct gb_fail f = {0};
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        struct gb_audit_plan plan = {.ledger = path};
+        assert_int_equal(gb_audit_run(&plan, &r, &f), GB_E_USAGE);
+        assert_int_not_equal(r.verdict, GB_AUDIT_WRONG);
+        gb_audit_release(&r);
+        memset(path, 'a', 3700);
+        path[0] = '/';
+    }
+}
+
 static void
 flipped_indexes(void **state)
 {
@@ -351,9 +392,14 @@ main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        TEST(flipped_packs), TEST(flipped_indexes),
-        TEST(every_object),  TEST(loose_objects),
-        TEST(the_ref),       TEST(what_fails_is_no_finding),
+        TEST(flipped_packs),
+        TEST(flipped_indexes),
+        TEST(every_object),
+        TEST(loose_objects),
+        TEST(the_ref),
+        TEST(no_files),
+        TEST(paths_that_are_none),
+        TEST(what_fails_is_no_finding),
         TEST(a_clone),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/digest.h"
 #include "engine/limits.h"
 #include "support/alloc.h"
 #include "support/schema_fixture.h"
@@ -125,6 +126,26 @@ what_is_damaged_is_compiled_again(void **state)
     gb_buf_release(&kept);
 }
 
+/* What a program keeps, another one of the same FORMAT believes: hub and
+ * auditor must not come to two verdicts over one text. */
+static void
+what_is_kept_changes_with_its_format(void **state)
+{
+    (void)state;
+    char hex[65];
+    struct gb_buf kept;
+    struct gb_schema *s = schema_fixture_every(1);
+    keep(s, &kept);
+    struct gb_sha256 sha = gb_sha256(gb_buf_view(&kept));
+    gb_hex_encode(hex, sha.bytes, sizeof sha.bytes);
+    if (strcmp(
+            hex,
+            "8624e20cbe8fb497d48eb89665a56f9b7aea0ec49892c876450164f30ed8604f"))
+        fail_msg("%s: raise FORMAT of engine/schema_kept.c", hex);
+    gb_schema_free(s);
+    gb_buf_release(&kept);
+}
+
 static enum gb_err
 keep_and_load(void *context, struct gb_fail *fail)
 {
@@ -155,6 +176,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_was_kept_is_what_was_compiled),
         cmocka_unit_test(what_is_damaged_is_compiled_again),
+        cmocka_unit_test(what_is_kept_changes_with_its_format),
         cmocka_unit_test(running_out_of_memory_is_an_error),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
