@@ -1,6 +1,7 @@
 /*
  * look.h - a hub's folder for reading only: one snapshot of hub.db, and the
- * ledger beside it.  Takes no lock and needs no key.
+ * ledger beside it.  Takes no lock and needs no key.  Where hub.db stays behind
+ * the ledger, a note on standard error says that what is shown is older.
  */
 #ifndef GB_LOOK_H
 #define GB_LOOK_H

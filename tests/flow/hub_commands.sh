@@ -77,6 +77,21 @@ same "$(stat -c %a "$T/1.ticket")" 600 "mode of a ticket"
 same "$(gengbu-hub devices "$hub" --json | value 1 attributes area)" A3 "area"
 same "$(gengbu-hub devices "$hub" --json | value 2 enrolled)" False "enrolled"
 
+# A hub.db that is older than the ledger, as after a loss of power: who reads
+# says so, who writes mends it.
+cp "$hub/hub.db" "$T/older.db"
+gengbu-hub enrol "$hub" --device 3 --name "later" >"$T/out"
+want=$(gengbu-hub digest "$hub")
+rm -f "$hub/hub.db-wal" "$hub/hub.db-shm"
+cp "$T/older.db" "$hub/hub.db"
+gengbu-hub devices "$hub" >"$T/out" 2>"$T/err"
+grep -q '^gengbu-hub: note: .*hub.db is older than the ledger' "$T/err" ||
+    fail "an old hub.db: $(cat "$T/err")"
+gengbu-hub enrol "$hub" --device 3 --name "handheld 3" >"$T/out" 2>"$T/err"
+gengbu-hub devices "$hub" >"$T/out" 2>"$T/err"
+[ ! -s "$T/err" ] || fail "hub.db was not mended: $(cat "$T/err")"
+same "$(gengbu-hub digest "$hub")" "$want" "the digest once it is mended"
+
 # --------------------------------------------------- conflicts and resolve
 
 serve_hub
