@@ -353,7 +353,8 @@ static enum gb_err
 audit(void *arg, struct gb_fail *fail)
 {
     struct job *job = arg;
-    struct gb_audit_plan plan = {.ledger = job->w->ledger};
+    struct gb_head head = gb_state_head(job->w->hub->state);
+    struct gb_audit_plan plan = {.ledger = job->w->ledger, .head = &head};
     struct gb_audit_report r;
     struct gb_buf out;
     enum gb_err e = gb_audit_run(&plan, &r, fail);
