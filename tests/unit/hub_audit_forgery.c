@@ -60,6 +60,12 @@ half_a_line(struct forgery *f)
 }
 
 static void
+a_line_begun(struct forgery *f)
+{
+    gb_buf_text(&f->bytes[forge_find(f, ".batch")], "1");
+}
+
+static void
 half_a_line_and_more(struct forgery *f)
 {
     half_a_line(f);
@@ -447,6 +453,7 @@ static const struct {
     {"no batch", drop_batch, 11, 0, GB_E_LEDGER},
     {"a line gone, with its files", drop_line, 11, 0, GB_OK},
     {"half a line", half_a_line, 11, 0, GB_E_FORMAT},
+    {"a line that is begun", a_line_begun, 11, 0, GB_E_FORMAT},
     {"half a line, an odd name", half_a_line_and_more, 11, 0, GB_E_FORMAT},
     {"many lines, an odd name", many_lines, 11, 0, GB_E_LEDGER},
     {"empty lines", two_lines_more, 11, 0, GB_E_FORMAT},

@@ -3,6 +3,7 @@
 #include "hub_audit_fixture.h"
 
 #include "engine/file.h"
+#include "support/fault.h"
 
 /* The last set of a commit, taken out of it to be put back otherwise. */
 struct forged {
@@ -432,6 +433,48 @@ odd_sets(void **state)
     gb_audit_release(&r);
 }
 
+struct offer {
+    struct world *w;
+    struct gb_arriving set;
+};
+
+static enum gb_err
+offer(void *arg, struct gb_fail *fail)
+{
+    struct offer *o = arg;
+    return gb_office_commit(o->w->hub, &o->set, 1, fail);
+}
+
+/* What fails while nothing is written may be told. */
+static void
+it_waits(void *arg, enum gb_err err, enum fault failed)
+{
+    const struct offer *o = arg;
+    if (err)
+        fault_told(NULL, err, failed);
+    assert_int_equal(o->set.outcome, GB_WAITING);
+}
+
+/* No hub puts a set into the log before the one that it continues. */
+static void
+a_copy_waits(void **state)
+{
+    struct offer o = {.w = *state};
+    struct made m;
+    struct gb_audit_report r;
+    struct gb_audit_plan plan = {.ledger = o.w->ledger};
+    make_set(o.w, &(struct plan){.device = 1, .seq = 1, .parent = {2, 3, 1}},
+             &m, &o.set);
+    assert_true(fault_sweep(FAULT_ANY, offer, it_waits, &o) > 5);
+    deliver(o.w, &(struct plan){.device = 2}, 1);
+    GOOD(offer(&o, &why));
+    assert_int_equal(o.set.outcome, GB_TAKEN);
+    expect_ok(&plan, &r);
+    gb_audit_release(&r);
+    gb_buf_release(&m.bytes);
+    gb_buf_release(&m.personal);
+}
+
 int
 main(void)
 {
@@ -439,7 +482,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(sets_signed_again), TEST(what_a_tree_holds),
         TEST(an_odd_signature),  TEST(several_witnesses),
-        TEST(odd_sets),
+        TEST(odd_sets),          TEST(a_copy_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
