@@ -379,6 +379,33 @@ an_odd_signature(void **state)
 /* ------------------------------------------------------------------- bases --
  */
 
+static void
+announce_epoch(struct world *w, uint64_t epoch)
+{
+    struct gb_buf b;
+    gb_buf_init(&b, 100);
+    gb_tlv_number(&b, GB_SITE_EPOCH, epoch);
+    struct gb_op op = {.kind = GB_SITE, .text = gb_buf_view(&b)};
+    GOOD(gb_office_own(w->hub, &op, 1, 0, &why));
+    gb_buf_release(&b);
+}
+
+/* Who falls back to an older epoch would explain any rewriting by it; it is
+ * found in the last set already. */
+static void
+an_epoch_that_falls(void **state)
+{
+    struct world *w = *state;
+    struct gb_audit_plan plan = {.ledger = w->ledger};
+    announce_epoch(w, 2);
+    announce_epoch(w, 1);
+    for (int i = 0; i < 2; i++) {
+        expect_says(&plan, POSITIONS + 2, POSITIONS + 2, "an epoch that falls",
+                    "the epoch falls from 2 to 1");
+        deliver(w, &(struct plan){.device = 1}, 1);
+    }
+}
+
 /* A later epoch, and heads that it never had: the first witness is named, and
  * all are counted. */
 static void
@@ -386,15 +413,10 @@ several_witnesses(void **state)
 {
     struct world *w = *state;
     struct gb_head later, early;
-    struct gb_buf b;
     struct gb_audit_report r;
     struct gb_fail fail = {0};
     struct gb_audit_plan plan = {.ledger = w->ledger};
-    gb_buf_init(&b, 100);
-    gb_tlv_number(&b, GB_SITE_EPOCH, 2);
-    struct gb_op op = {.kind = GB_SITE, .text = gb_buf_view(&b)};
-    GOOD(gb_office_own(w->hub, &op, 1, 0, &why));
-    gb_buf_release(&b);
+    announce_epoch(w, 2);
     GOOD(gb_state_head_at(w->hub->state, 5, &early, &why));
     deliver(w, &(struct plan){.device = 1, .base = &early}, 1);
     expect_ok(&plan, &r);
@@ -482,7 +504,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(sets_signed_again), TEST(what_a_tree_holds),
         TEST(an_odd_signature),  TEST(several_witnesses),
-        TEST(odd_sets),          TEST(a_copy_waits),
+        TEST(odd_sets),          TEST(an_epoch_that_falls),
+        TEST(a_copy_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
