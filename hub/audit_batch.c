@@ -63,7 +63,8 @@ take_line(struct gb_audit *a, size_t i, struct gb_arena *arena,
     return e;
 }
 
-/* Where each line lies; there must be as many as the commit says. */
+/* Where each line lies; there must be as many as the commit says, which is one
+ * at least. */
 static enum gb_err
 split(struct gb_audit *a, struct gb_fail *fail)
 {
@@ -71,7 +72,7 @@ split(struct gb_audit *a, struct gb_fail *fail)
     uint64_t want = a->message.head.size - a->message.first + 1, n = 0;
     for (size_t i = 0; i < rest.len; i++)
         n += rest.ptr[i] == '\n';
-    if (n != want || !n || rest.ptr[rest.len - 1] != '\n')
+    if (n != want || rest.ptr[rest.len - 1] != '\n')
         return gb_fail_set(fail, GB_E_LEDGER,
                            "its batch has %llu whole lines for %llu positions",
                            (unsigned long long)n, (unsigned long long)want);

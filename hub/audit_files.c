@@ -106,9 +106,8 @@ take_change(void *context, const struct gb_ledger_change *c,
                            c->path);
     if (name.kind == GB_LEDGER_OTHER)
         return add(&a->changed, c->path, c->bytes, c->kind, fail);
-    if (c->kind != 'A') {
-        if (name.position < a->message.first)
-            gb_audit_at(a, name.position, 0);
+    if (c->kind != 'A') { /* it was there, so a batch before has it */
+        gb_audit_at(a, name.position, 0);
         return gb_fail_set(fail, GB_E_LEDGER,
                            "%s: %s by the commit of position %llu", c->path,
                            c->kind == 'D' ? "removed" : "changed",
@@ -250,16 +249,16 @@ least(const struct gb_audit_files *const lists[3], const size_t at[3])
 }
 
 /* A file as it was, as it must be, and what the commit did to it; each may be
- * NULL. */
+ * NULL.  None that must be ceases to be so: schemas stay. */
 static enum gb_err
 compare(const char *path, const struct gb_audit_file *was,
         const struct gb_audit_file *must, const struct gb_audit_file *change,
         struct gb_fail *fail)
 {
     char want = 0;
-    if (!was || !must)
-        want = must ? 'A' : was ? 'D' : 0;
-    else if (!gb_sha256_equal(&was->sha, &must->sha))
+    if (must && !was)
+        want = 'A';
+    else if (must && !gb_sha256_equal(&was->sha, &must->sha))
         want = 'M';
     char got = change ? change->kind : 0;
     if (!want && got)
@@ -272,7 +271,7 @@ compare(const char *path, const struct gb_audit_file *was,
                            "%s: is not there, or not changed, as the log "
                            "demands",
                            path);
-    if (want && want != 'D' && !gb_sha256_equal(&must->sha, &change->sha))
+    if (want && !gb_sha256_equal(&must->sha, &change->sha))
         return gb_fail_set(fail, GB_E_LEDGER,
                            "%s: does not say what follows from the log", path);
     return GB_OK;

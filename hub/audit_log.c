@@ -163,6 +163,8 @@ check_commit(struct gb_audit *a, const struct gb_oid *oid, struct gb_fail *fail)
     if (!e)
         e = check_head(a, fail);
     if (!e)
+        e = gb_audit_epoch(a, a->state, fail);
+    if (!e)
         e = check_waiting(a, fail);
     if (!e)
         e = gb_audit_tree(a, fail);

@@ -97,5 +97,8 @@ void gb_audit_files_clear(struct gb_audit_files *files);
 /* audit_set.c: one set before it is applied; a gb_replay_check. */
 enum gb_err gb_audit_one(void *context, const struct gb_replayed *r,
                          struct gb_state *st, struct gb_fail *fail);
+/* Note the epoch that the log has now: it never falls. */
+enum gb_err gb_audit_epoch(struct gb_audit *a, struct gb_state *st,
+                           struct gb_fail *fail);
 
 #endif

@@ -153,12 +153,11 @@ check_chain(struct gb_state *st, const struct gb_line *l,
 /* -------------------------------------------------------- tree heads seen --
  */
 
-/* Note the epoch of the log as it is before this set. */
-static enum gb_err
-note_epoch(struct gb_audit *a, uint64_t size, uint32_t epoch,
-           struct gb_fail *fail)
+enum gb_err
+gb_audit_epoch(struct gb_audit *a, struct gb_state *st, struct gb_fail *fail)
 {
     struct gb_audit_epoch e;
+    uint32_t epoch = gb_state_site(st)->epoch;
     uint32_t last = 0;
     if (a->epochs.len) {
         memcpy(&e, a->epochs.ptr + a->epochs.len - sizeof e, sizeof e);
@@ -170,7 +169,7 @@ note_epoch(struct gb_audit *a, uint64_t size, uint32_t epoch,
     if (a->epochs.len && epoch == last)
         return GB_OK;
     memset(&e, 0, sizeof e);
-    e.size = size;
+    e.size = gb_state_size(st);
     e.epoch = epoch;
     gb_buf_add(&a->epochs, &e, sizeof e);
     return gb_buf_check(&a->epochs, "the list of epochs", fail);
@@ -206,7 +205,7 @@ check_base(struct gb_audit *a, struct gb_state *st, const struct gb_line *l,
     uint64_t size = gb_state_size(st);
     uint32_t epoch = gb_state_site(st)->epoch;
     bool within = base->size <= size;
-    enum gb_err e = note_epoch(a, size, epoch, fail);
+    enum gb_err e = gb_audit_epoch(a, st, fail);
     if (!e && within)
         e = gb_state_head_at(st, base->size, &had, fail);
     if (e)

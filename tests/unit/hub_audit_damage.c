@@ -324,6 +324,64 @@ the_ref(void **state)
     }
 }
 
+/* --------------------------------------------------- a log that breaks off --
+ */
+
+/* The last commit is of this time and says this (NULL, 0: as it is), and the
+ * one before it, position 10, is gone: which positions are meant is told by
+ * the folders, as far as they are looked through. */
+#define ROOT                                                                   \
+    "0000000000000000000000000000000000000000000000000000000000000000\n"
+
+static const struct {
+    int64_t time_s;
+    const char *message;
+    uint64_t from, to;
+} broken[] = {
+    {0, NULL, 10, 10},
+    {NOON + 86400, NULL, 10, 10},
+    {NOON + 9 * 86400, NULL, 1, 10},
+    {1000, NULL, 1, 10},
+    {INT64_C(253402300800), NULL, 0, 0},
+    {0, "no batch\n", 0, 0},
+    {0, "batch 999..999\n\nTree-Head: 1 999 " ROOT, 1, 998},
+    {0, "batch 1..2\n\nTree-Head: 1 2 " ROOT, 0, 0},
+};
+
+static void
+a_broken_log(void **state)
+{
+    struct world *w = *state;
+    struct gb_audit_plan plan = {.ledger = w->forged};
+    char hex[2 * GB_OID_BYTES + 1];
+    gb_hex_encode(hex, w->log.commits[COMMITS - 2].bytes, GB_OID_BYTES);
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++) {
+        struct gb_audit_report r;
+        struct gb_fail fail = {0};
+        struct forgery f;
+        forge_begin(w, &f, COMMITS - 1);
+        forge_copy(w, COMMITS - 1);
+        if (broken[i].time_s)
+            f.time_s = broken[i].time_s;
+        if (broken[i].message)
+            snprintf(f.message, sizeof f.message, "%s", broken[i].message);
+        forge_commit(w, &f);
+        forge_end(&f);
+        assert_int_equal(
+            sh(w,
+               "cd forged.git && mv objects/pack packs && mkdir objects/pack &&"
+               " for p in packs/*.pack; do git unpack-objects -q <$p; done &&"
+               " rm objects/%.2s/%s",
+               hex, hex + 2),
+            0);
+        assert_int_equal(gb_audit_run(&plan, &r, &fail), GB_E_LEDGER);
+        assert_int_equal(r.verdict, GB_AUDIT_WRONG);
+        assert_int_equal(r.position, broken[i].from);
+        assert_int_equal(r.position_last, broken[i].to);
+        gb_audit_release(&r);
+    }
+}
+
 /* What an auditor gets by cloning is as good as the hub's own folder. */
 static void
 a_clone(void **state)
@@ -353,7 +411,8 @@ static enum gb_err
 audit(void *arg, struct gb_fail *fail)
 {
     struct job *job = arg;
-    struct gb_audit_plan plan = {.ledger = job->w->ledger};
+    struct gb_head head = gb_state_head(job->w->hub->state);
+    struct gb_audit_plan plan = {.ledger = job->w->ledger, .head = &head};
     struct gb_audit_report r;
     struct gb_buf out;
     enum gb_err e = gb_audit_run(&plan, &r, fail);
@@ -383,6 +442,8 @@ static void
 what_fails_is_no_finding(void **state)
 {
     struct job job = {.w = *state};
+    deliver(job.w, &(struct plan){.device = 1, .seq = 1, .parent = {2, 1, 1}},
+            1);
     assert_true(fault_sweep(FAULT_ANY, audit, nobody_is_accused, &job) > 200);
     assert_int_equal(job.verdict, GB_AUDIT_OK);
 }
@@ -401,6 +462,7 @@ main(void)
         TEST(paths_that_are_none),
         TEST(what_fails_is_no_finding),
         TEST(a_clone),
+        TEST(a_broken_log),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

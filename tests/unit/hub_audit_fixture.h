@@ -71,6 +71,8 @@ struct plan {
     uint32_t seq, schema;
     const struct gb_head *base;
     int64_t id;
+    struct gb_parent parent; /* seq 1: the chain that it continues */
+    size_t cut;              /* bytes that are missing at its end */
 };
 
 struct made {
@@ -128,6 +130,7 @@ make_set(struct world *w, const struct plan *p, struct made *m,
     const struct gb_schema *s = gb_state_schema(w->hub->state);
     struct gb_written value = {.column = 0, .value = gb_value_int(++w->id)};
     struct gb_boot boot = {.id = {1}, .wall_ms = NOON * 1000 - 60000};
+    struct gb_origin origin = {.device = p->parent.device, .stamp = w->id};
     struct gb_op op = {.kind = GB_INSERT,
                        .table = 1,
                        .id = p->id ? p->id : gb_id_make(p->device, w->id),
@@ -145,7 +148,9 @@ make_set(struct world *w, const struct plan *p, struct made *m,
                          .boots = &boot,
                          .nboots = 1,
                          .ops = &op,
-                         .nops = 1};
+                         .nops = 1,
+                         .origins = p->parent.device ? &origin : NULL,
+                         .parent = p->parent};
     memcpy(set.site, w->hub->site, sizeof set.site);
     if (set.seq != 1)
         memcpy(set.prev, h->sha, sizeof set.prev);
@@ -156,6 +161,7 @@ make_set(struct world *w, const struct plan *p, struct made *m,
     GOOD(gb_set_encode_personal(&set, s, &m->personal, &why));
     if (p->schema) /* bytes 60 to 63 of the header */
         m->bytes.ptr[63] = (uint8_t)p->schema;
+    m->bytes.len -= p->cut;
     a->parts.signed_bytes = gb_buf_view(&m->bytes);
     m->sig = gb_sshsig_sign(&h->sign, GB_NS_CHANGESET, a->parts.signed_bytes);
     a->parts.signature = GB_SPAN(m->sig.bytes, sizeof m->sig.bytes);
@@ -273,10 +279,10 @@ fingerprint(const struct world *w, char out[GB_FINGERPRINT_SIZE])
 }
 
 /* Run an audit that finds what is wrong somewhere from..to (0..0: nowhere in
- * particular). */
+ * particular), and says so. */
 static inline void
-expect_wrong(const struct gb_audit_plan *plan, uint64_t from, uint64_t to,
-             const char *what)
+expect_says(const struct gb_audit_plan *plan, uint64_t from, uint64_t to,
+            const char *what, const char *says)
 {
     struct gb_audit_report r;
     struct gb_fail f = {0};
@@ -288,8 +294,16 @@ expect_wrong(const struct gb_audit_plan *plan, uint64_t from, uint64_t to,
                  (unsigned long long)r.position, (unsigned long long)from,
                  (unsigned long long)to, f.text);
     assert_true(r.position <= r.position_last);
-    assert_non_null(*f.text ? f.text : NULL);
+    if (!*f.text || !strstr(f.text, says))
+        fail_msg("%s: does not say '%s': %s", what, says, f.text);
     gb_audit_release(&r);
+}
+
+static inline void
+expect_wrong(const struct gb_audit_plan *plan, uint64_t from, uint64_t to,
+             const char *what)
+{
+    expect_says(plan, from, to, what, "");
 }
 
 static inline void
