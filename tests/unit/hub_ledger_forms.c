@@ -295,11 +295,10 @@ paths_have_ends(void **state)
     while (n < 3550)
         n += (size_t)snprintf(deep + n, sizeof deep - n, "/%0100d", 7);
     assert_int_equal(gb_ledger_open(&l, deep, GB_LEDGER_READ, &fail),
-                     GB_E_LIMIT);
-    assert_int_equal(gb_ledger_small_packs(deep, &n, &fail), GB_E_LIMIT);
-    assert_int_equal(gb_ledger_verify_packs(w->l, deep, &fail), GB_E_LIMIT);
-    assert_int_equal(gb_ledger_open(&l, "", GB_LEDGER_READ, &fail),
-                     GB_E_MISSING);
+                     GB_E_USAGE);
+    assert_int_equal(gb_ledger_small_packs(deep, &n, &fail), GB_E_USAGE);
+    assert_int_equal(gb_ledger_verify_packs(w->l, deep, &fail), GB_E_USAGE);
+    assert_int_equal(gb_ledger_open(&l, "", GB_LEDGER_READ, &fail), GB_E_USAGE);
 }
 
 int
