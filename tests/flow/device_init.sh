@@ -118,10 +118,8 @@ fi
 # ------------------------------------------------------------------- killed
 
 # Most calls are pages of the database: of those some, of the first (folder,
-# lock, keys) and the last (close, rename, sync) all.  A sanitized program starts
-# slowly, and where it is killed is the same.
-step=1
-case $build in *address*) step=6 ;; esac
+# lock, keys) and the last (close, rename, sync) all; `make faults` has each.
+step=6
 calls gengbu init "$T/k" --ticket "$T/ticket"
 kills=0
 for when in before after; do

@@ -5,7 +5,7 @@
 # export and the hub's import; kill_serve.sh: serve and sync; device_init.sh
 # and device_stick.sh: init and import.)
 . "$(dirname "$0")/lib.sh"
-least=${KILLS:-6} # kills of each command
+least=${KILLS:-4} # kills of each command; `make faults` has all
 case $build in *address*) least=3 ;; esac
 
 # A conflict, work that the handheld lacks, and the next schema.
