@@ -18,6 +18,7 @@
 #include "hub/spool.h"
 
 #define PIECE (256u * 1024) /* of a reply */
+#define TRIES 16            /* at an answer */
 
 struct gb_server {
     struct gb_office *office;
@@ -164,9 +165,17 @@ make_answer(struct sync *s, uint64_t *to, struct gb_fail *fail)
                           .write = gb_spool_add,
                           .arg = &s->reply};
     struct gb_state *reader;
+    int tries = TRIES;
     enum gb_err e = gb_readers_take(&s->server->answerers, &reader, fail);
-    if (!e)
+    if (e)
+        return e;
+    /* Another answer for this device may be noted first: that of a sync which
+     * was killed, and run again before the server had done with it. */
+    do {
+        gb_spool_empty(&s->reply);
+        *fail = (struct gb_fail){0};
         e = gb_answer_make(reader, &a, fail);
+    } while (e == GB_E_BUSY && --tries);
     gb_readers_give(&s->server->answerers, reader);
     *to = a.to;
     return e;

@@ -25,6 +25,14 @@ gb_spool_release(struct gb_spool *s)
     s->fd = -1;
 }
 
+void
+gb_spool_empty(struct gb_spool *s)
+{
+    size_t memory = s->head.max;
+    gb_spool_release(s);
+    gb_spool_init(s, s->folder, memory);
+}
+
 /* A file that ends with its last descriptor. */
 static int
 open_unnamed(const char *folder)

@@ -17,6 +17,7 @@ struct gb_spool {
 /* `memory` bytes are kept in memory. */
 void gb_spool_init(struct gb_spool *s, const char *folder, size_t memory);
 void gb_spool_release(struct gb_spool *s); /* harmless on {0} with fd -1 */
+void gb_spool_empty(struct gb_spool *s);   /* as after gb_spool_init */
 
 /* Add bytes; `spool` is a struct gb_spool: a gb_bundle_write (bundle.h). */
 enum gb_err gb_spool_add(void *spool, struct gb_span bytes,

@@ -101,6 +101,26 @@ gengbu sync "$T/1" >/dev/null
 same "$(sqlite3 "$hub/hub.db" 'SELECT count(*) FROM incident')" \
     $((before + 3)) "incidents after a broken upload"
 
+# ------------------------------------ one handheld's request, many at once
+# A sync that was killed is still being answered when it is run again.
+
+gengbu record "$T/2" incident kind=other place=2 happened_at=1764000000000 \
+    severity=general text=两 >/dev/null
+gengbu sync "$T/2" >/dev/null
+gengbu export "$T/1" "$T/stick" >/dev/null # a request before that record
+file=$(ls -t "$T"/stick/*-up-1-*.gbx | head -n 1)
+pids=
+for i in $(seq 16); do
+    curl -s --noproxy '*' -o "$T/answer.$i" -w '%{http_code}\n' \
+        --data-binary "@$file" "$url/v1/sync" >"$T/status.$i" &
+    pids="$pids $!"
+done
+for pid in $pids; do
+    wait "$pid"
+done
+same "$(sort "$T"/status.* | uniq -c | tr -d ' \n')" 16200 \
+    "sixteen answers at once"
+
 # -------------------------------------------------------------- the end
 
 kill -TERM "$served"
