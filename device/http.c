@@ -1,10 +1,10 @@
 /* http.c - see http.h */
 #include "http.h"
 
-#include <curl/curl.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "http_curl.h"
 
 #define REASON_MAX 300 /* bytes kept of what a hub says when it refuses */
 #define TOO_LARGE                                                              \
@@ -14,6 +14,7 @@
 /* One POST on its way. */
 struct exchange {
     const struct gb_client_post *post;
+    const struct gb_curl *lib;
     CURL *curl;
     struct gb_buf piece; /* of the request's body */
     size_t given;        /* of the piece */
@@ -23,16 +24,6 @@ struct exchange {
     struct gb_fail fail; /* what next or take said */
     char curl_says[CURL_ERROR_SIZE];
 };
-
-/* curl_global_init() is not safe in two threads at once. */
-static pthread_once_t once = PTHREAD_ONCE_INIT;
-static CURLcode started;
-
-static void
-start_library(void)
-{
-    started = curl_global_init(CURL_GLOBAL_DEFAULT);
-}
 
 /* ---------------------------------------------------------- both bodies -- */
 
@@ -81,7 +72,7 @@ write_body(char *bytes, size_t size, size_t count, void *arg)
     size_t n = size * count;
     long status = 0;
     x->answered = true;
-    curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
+    x->lib->easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
     if (status == 200) {
         x->fail.code = x->post->take(x->post->arg, GB_SPAN(bytes, n), &x->fail);
         return x->fail.code ? CURL_WRITEFUNC_ERROR : n;
@@ -108,10 +99,11 @@ static enum gb_err
 curl_failed(const struct exchange *x, CURLcode code, struct gb_fail *fail)
 {
     const char *url = x->post->url;
-    const char *says = *x->curl_says ? x->curl_says : curl_easy_strerror(code);
+    const char *says =
+        *x->curl_says ? x->curl_says : x->lib->easy_strerror(code);
     double connected = 0, answering = 0;
-    curl_easy_getinfo(x->curl, CURLINFO_CONNECT_TIME, &connected);
-    curl_easy_getinfo(x->curl, CURLINFO_STARTTRANSFER_TIME, &answering);
+    x->lib->easy_getinfo(x->curl, CURLINFO_CONNECT_TIME, &connected);
+    x->lib->easy_getinfo(x->curl, CURLINFO_STARTTRANSFER_TIME, &answering);
     /* up to 8.5, curl says so of a header beyond its own ceiling, too */
     bool memory = code == CURLE_OUT_OF_MEMORY;
     bool endless = memory && answering > 0 && !x->headed;
@@ -159,7 +151,7 @@ static enum gb_err
 outcome(struct exchange *x, CURLcode code, struct gb_fail *fail)
 {
     long status = 0;
-    curl_easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
+    x->lib->easy_getinfo(x->curl, CURLINFO_RESPONSE_CODE, &status);
     if (x->fail.code) {
         if (fail)
             *fail = x->fail;
@@ -180,16 +172,17 @@ static void
 set_common(struct exchange *x)
 {
     const struct gb_client_post *p = x->post;
+    const struct gb_curl *lib = x->lib;
     CURL *c = x->curl;
-    curl_easy_setopt(c, CURLOPT_ERRORBUFFER, x->curl_says);
-    curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
-    curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
-    curl_easy_setopt(c, CURLOPT_USERAGENT, "gengbu");
-    curl_easy_setopt(
+    lib->easy_setopt(c, CURLOPT_ERRORBUFFER, x->curl_says);
+    lib->easy_setopt(c, CURLOPT_NOSIGNAL, 1L);
+    lib->easy_setopt(c, CURLOPT_PROTOCOLS_STR, "http,https");
+    lib->easy_setopt(c, CURLOPT_USERAGENT, "gengbu");
+    lib->easy_setopt(
         c, CURLOPT_CONNECTTIMEOUT_MS,
         (long)(p->connect_ms ? p->connect_ms : GB_CLIENT_CONNECT_MS));
-    curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
-    curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME,
+    lib->easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L);
+    lib->easy_setopt(c, CURLOPT_LOW_SPEED_TIME,
                      (long)(p->stall_s ? p->stall_s : GB_CLIENT_STALL_S));
 }
 
@@ -199,56 +192,57 @@ static struct curl_slist *
 set_request(struct exchange *x)
 {
     const struct gb_client_post *p = x->post;
+    const struct gb_curl *lib = x->lib;
     CURL *c = x->curl;
     char type[120];
     snprintf(type, sizeof type, "Content-Type: %.100s",
              p->type ? p->type : "application/octet-stream");
-    struct curl_slist *header = curl_slist_append(NULL, type);
+    struct curl_slist *header = lib->slist_append(NULL, type);
     if (header && p->length == GB_CLIENT_LENGTH_UNKNOWN) {
         struct curl_slist *longer =
-            curl_slist_append(header, "Transfer-Encoding: chunked");
+            lib->slist_append(header, "Transfer-Encoding: chunked");
         if (!longer)
-            curl_slist_free_all(header);
+            lib->slist_free_all(header);
         header = longer;
     }
-    if (!header || curl_easy_setopt(c, CURLOPT_URL, p->url)) {
-        curl_slist_free_all(header);
+    if (!header || lib->easy_setopt(c, CURLOPT_URL, p->url)) {
+        lib->slist_free_all(header);
         return NULL;
     }
-    curl_easy_setopt(c, CURLOPT_POST, 1L);
+    lib->easy_setopt(c, CURLOPT_POST, 1L);
     if (p->length != GB_CLIENT_LENGTH_UNKNOWN)
-        curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)p->length);
-    curl_easy_setopt(c, CURLOPT_HTTPHEADER, header);
-    curl_easy_setopt(c, CURLOPT_READFUNCTION, read_body);
-    curl_easy_setopt(c, CURLOPT_READDATA, x);
-    curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, write_body);
-    curl_easy_setopt(c, CURLOPT_WRITEDATA, x);
-    curl_easy_setopt(c, CURLOPT_HEADERFUNCTION, read_header);
-    curl_easy_setopt(c, CURLOPT_HEADERDATA, x);
+        lib->easy_setopt(c, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)p->length);
+    lib->easy_setopt(c, CURLOPT_HTTPHEADER, header);
+    lib->easy_setopt(c, CURLOPT_READFUNCTION, read_body);
+    lib->easy_setopt(c, CURLOPT_READDATA, x);
+    lib->easy_setopt(c, CURLOPT_WRITEFUNCTION, write_body);
+    lib->easy_setopt(c, CURLOPT_WRITEDATA, x);
+    lib->easy_setopt(c, CURLOPT_HEADERFUNCTION, read_header);
+    lib->easy_setopt(c, CURLOPT_HEADERDATA, x);
     return header;
 }
 
 enum gb_err
 gb_client_post(const struct gb_client_post *post, struct gb_fail *fail)
 {
-    enum gb_err err = GB_E_MEMORY;
     struct exchange x = {.post = post};
     struct curl_slist *header = NULL;
+    enum gb_err err = gb_curl_load(&x.lib, fail);
+    if (err)
+        return err;
     gb_buf_init(&x.piece, GB_CLIENT_PIECE_MAX);
     gb_buf_init(&x.reason, REASON_MAX);
-    pthread_once(&once, start_library);
-    if (!started)
-        x.curl = curl_easy_init();
+    x.curl = x.lib->easy_init();
     if (x.curl)
         header = set_request(&x);
     if (header) {
         set_common(&x);
-        err = outcome(&x, curl_easy_perform(x.curl), fail);
+        err = outcome(&x, x.lib->easy_perform(x.curl), fail);
     } else {
-        gb_fail_set(fail, err, "out of memory");
+        err = gb_fail_memory(fail);
     }
-    curl_slist_free_all(header);
-    curl_easy_cleanup(x.curl);
+    x.lib->slist_free_all(header);
+    x.lib->easy_cleanup(x.curl);
     gb_buf_release(&x.piece);
     gb_buf_release(&x.reason);
     return err;

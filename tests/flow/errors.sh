@@ -72,6 +72,11 @@ hub=$home
 # --- the hub cannot be reached: work goes on -----------------------------------
 record >/dev/null
 refused 1 "cannot be reached" gengbu sync "$j" --hub http://127.0.0.1:9
+mkdir "$T/broken"
+: >"$T/broken/libcurl.so.4"
+refused 1 "libcurl.so.4.*install libcurl4, or carry" \
+    env LD_LIBRARY_PATH="$T/broken" gengbu sync "$j" --hub "$url"
+LD_LIBRARY_PATH="$T/broken" gengbu status "$j" >/dev/null
 same "$(count)" 7 "records after a failed sync"
 
 # --- sticks --------------------------------------------------------------------
