@@ -73,7 +73,7 @@ setup(void **state)
     for (int i = 0; i < 4; i++) {
         struct gb_assign a[] = {{.column = LA, .value = text("one")},
                                 {.column = CLAIM, .value = text("same")}};
-        GOOD(gb_journal_insert(d[i % 2].j, R, gb_span_text("abcd" + i), a, 2,
+        GOOD(gb_journal_insert(d[i % 2].j, R, gb_span_text(&"abcd"[i]), a, 2,
                                &id[i], &why));
     }
     push(&d[0]);

@@ -12,11 +12,11 @@
 
 #include <cmocka.h>
 
-static size_t asked;
+static _Atomic size_t asked; /* from any thread */
 static size_t fail_at = SIZE_MAX; /* the first that fails */
 static bool fail_rest;            /* and those behind it */
-static bool was_failed;
-static int64_t used, peak; /* bytes, since alloc_peak_begin() */
+static _Atomic bool was_failed;
+static _Atomic int64_t used, peak; /* bytes, since alloc_peak_begin() */
 
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);

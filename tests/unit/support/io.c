@@ -11,12 +11,12 @@
 
 #include <cmocka.h>
 
-static size_t asked;
+static _Atomic size_t asked; /* from any thread */
 static size_t fail_at = SIZE_MAX; /* the first that fails */
 static bool fail_rest;            /* and those behind it */
 static int fail_errno;
 static bool one_byte;
-static bool was_failed;
+static _Atomic bool was_failed;
 
 /* Whether this call is one of those that fail. */
 static bool
