@@ -85,6 +85,7 @@ print_json(struct gb_folder *f, const struct gb_journal_info *i,
     gb_json_pair_int(&w, "schema", s ? s->version : 0);
     gb_json_pair_int(&w, "unsent", i->unsent);
     gb_json_pair_int(&w, "sealed_sets", i->seq);
+    gb_json_pair_int(&w, "safe_sets", i->safe);
     gb_json_pair_int(&w, "accepted_sets", i->accepted);
     gb_json_pair_bool(&w, "confirmed", i->confirmed);
     gb_json_pair_bool(&w, "uncertain", i->uncertain);
@@ -152,6 +153,9 @@ print_work(const struct gb_journal_info *i, struct gb_buf *out)
                   i->unsent == 1 ? "" : "s");
     gb_buf_printf(out, "last sync    %s\n",
                   i->synced_ms ? gb_term_time(time, i->synced_ms) : "never");
+    if (i->safe > i->accepted)
+        gb_buf_text(out, "             the hub has what was sent, its answer "
+                         "comes with the next sync\n");
     if (i->uncertain)
         gb_buf_text(out, "             a reply never came: the next sync asks "
                          "what had arrived\n");

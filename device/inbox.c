@@ -6,25 +6,34 @@
 #include "engine/seal.h"
 #include "engine/sshsig.h"
 
+/* By the hub's key. */
+static enum gb_err
+verify(const struct gb_site *site, struct gb_span signed_bytes,
+       struct gb_span signature, struct gb_fail *fail)
+{
+    struct gb_public_key hub;
+    struct gb_signature s;
+    memcpy(hub.bytes, site->hub_key, sizeof hub.bytes);
+    memcpy(s.bytes, signature.ptr, sizeof s.bytes);
+    enum gb_err e = gb_sshsig_verify(&hub, GB_NS_DELTA, signed_bytes, &s, fail);
+    return e ? gb_fail_set(fail, e,
+                           "an answer that the hub of this site did not sign: "
+                           "nothing of it is used")
+             : GB_OK;
+}
+
 enum gb_err
 gb_inbox_part(struct gb_journal *j, const struct gb_site *site,
               struct gb_span container, bool *complete, struct gb_fail *fail)
 {
-    struct gb_public_key hub;
-    struct gb_signature signature;
-    if (container.len < sizeof signature.bytes)
+    const size_t sig = sizeof((struct gb_signature *)0)->bytes;
+    if (container.len < sig)
         return gb_fail_set(fail, GB_E_FORMAT, "a part of the delta is cut off");
-    size_t n = container.len - sizeof signature.bytes;
+    size_t n = container.len - sig;
     struct gb_span signed_bytes = GB_SPAN(container.ptr, n);
-    memcpy(hub.bytes, site->hub_key, sizeof hub.bytes);
-    memcpy(signature.bytes, container.ptr + n, sizeof signature.bytes);
     enum gb_err e =
-        gb_sshsig_verify(&hub, GB_NS_DELTA, signed_bytes, &signature, fail);
-    if (e)
-        return gb_fail_set(fail, e,
-                           "a delta that the hub of this site did not sign: "
-                           "nothing of it is used");
-    return gb_journal_delta_part(j, signed_bytes, complete, fail);
+        verify(site, signed_bytes, GB_SPAN(container.ptr + n, sig), fail);
+    return e ? e : gb_journal_delta_part(j, signed_bytes, complete, fail);
 }
 
 /* For this device, of this site, in this direction. */
@@ -51,13 +60,30 @@ check_header(void *arg, const struct gb_bundle *b, struct gb_fail *fail)
     return GB_OK;
 }
 
-/* A whole frame: it can only be a part of a delta. */
+/* The hub's word that it has our sets. */
+static enum gb_err
+take_ack(struct gb_inbox *in, struct gb_span container, struct gb_fail *fail)
+{
+    const struct gb_site *site = &in->info.site;
+    struct gb_container parts;
+    struct gb_ack ack;
+    enum gb_err e = gb_ack_decode(container, &parts, &ack, fail);
+    if (!e)
+        e = verify(site, parts.signed_bytes, parts.signature, fail);
+    if (!e && (memcmp(ack.site, site->id, sizeof ack.site) ||
+               ack.device != in->info.device))
+        e = gb_fail_set(fail, GB_E_SITE,
+                        "holds an acknowledgement for another handheld");
+    return e ? e : gb_journal_acknowledged(in->folder->journal, &ack, fail);
+}
+
+/* A whole frame: what the hub has of ours, or a part of a delta. */
 static enum gb_err
 take_frame(void *arg, enum gb_frame type, struct gb_span sealed,
            struct gb_fail *fail)
 {
     struct gb_inbox *in = arg;
-    if (type != GB_FRAME_DELTA)
+    if (type != GB_FRAME_DELTA && type != GB_FRAME_ACK)
         return gb_fail_set(fail, GB_E_FORMAT,
                            "holds what only devices send to the hub");
     if (in->complete)
@@ -68,6 +94,8 @@ take_frame(void *arg, enum gb_frame type, struct gb_span sealed,
         return gb_fail_set(fail, e,
                            "was changed on its way, or is not sealed to this "
                            "device: have it sent once more");
+    if (!e && type == GB_FRAME_ACK)
+        return take_ack(in, gb_buf_view(&in->part), fail);
     return e ? e
              : gb_inbox_part(in->folder->journal, &in->info.site,
                              gb_buf_view(&in->part), &in->complete, fail);

@@ -23,7 +23,7 @@ gb_outbox_open(struct gb_outbox *o, struct gb_folder *folder,
     o->header = (struct gb_bundle){.to = GB_TO_HUB, .device = info.device};
     memcpy(o->header.site, info.site.id, sizeof o->header.site);
     if (sets) {
-        o->next = info.accepted + 1;
+        o->next = info.safe + 1;
         o->last = info.seq;
     }
     memcpy(hub.bytes, info.site.receive_key, sizeof hub.bytes);

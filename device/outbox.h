@@ -1,6 +1,6 @@
 /*
  * outbox.h - what this device sends: one bundle to the hub, with its request
- * and the sealed sets that the hub has not accepted, made piece by piece, so
+ * and the sealed sets that the hub does not have, made piece by piece, so
  * that one set at a time stands in memory, over HTTP and onto a stick alike.
  */
 #ifndef GB_OUTBOX_H

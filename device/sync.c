@@ -57,7 +57,7 @@ prepare(struct syncing *s, struct trip *t, struct gb_journal_info *info,
         e = gb_journal_info(s->f->journal, info, fail);
     if (e)
         return e;
-    bool sets = !info->uncertain && info->accepted < info->seq;
+    bool sets = !info->uncertain && info->safe < info->seq;
     if (sets)
         e = gb_journal_mark(s->f->journal, true, fail);
     if (!e)

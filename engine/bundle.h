@@ -29,6 +29,7 @@ enum gb_frame {
     GB_FRAME_REQUEST = 1,
     GB_FRAME_SET = 2,
     GB_FRAME_DELTA = 3,
+    GB_FRAME_ACK = 4,
     GB_FRAME_END = 9 /* written and read here, callers never meet it */
 };
 

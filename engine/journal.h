@@ -18,6 +18,7 @@
 #ifndef GB_JOURNAL_H
 #define GB_JOURNAL_H
 
+#include "ack.h"
 #include "key.h"
 #include "set.h"
 #include "site.h"
@@ -80,9 +81,10 @@ struct gb_journal_info {
     int64_t actor;         /* signed in; 0: nobody */
     uint32_t seq;          /* last sealed set */
     uint32_t accepted;     /* last set the hub has accepted */
+    uint32_t safe;         /* last set that it has; not below `accepted` */
     struct gb_head merged; /* the hub's state is that of this head */
     int64_t unsealed;      /* operations in the open tail */
-    int64_t unsent;        /* operations not accepted yet, tail included */
+    int64_t unsent;        /* operations behind `safe`, tail included */
     int64_t readonly;      /* records out of scope that are still here */
     int64_t synced_ms;     /* when the last delta came; 0: never */
 };
@@ -162,6 +164,13 @@ enum gb_err gb_journal_request(struct gb_journal *j,
                                const struct gb_public_key *receive_key,
                                bool stick, struct gb_buf *out,
                                struct gb_fail *fail);
+
+/* The hub has these sets, durably; the delta that accepts them is still to
+ * come.  The acknowledgement's signature was verified, and it was for this
+ * device.  GB_E_FORK: they are another journal's. */
+enum gb_err gb_journal_acknowledged(struct gb_journal *j,
+                                    const struct gb_ack *ack,
+                                    struct gb_fail *fail);
 
 /*
  * Take in a delta whose signature by the hub was verified: parts in order,

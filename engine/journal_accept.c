@@ -269,5 +269,29 @@ gb_delta_accept(struct gb_journal *j, struct gb_delta_in *d,
                         "the hub counts %u sets as accepted, and gives "
                         "receipts up to %lld",
                         d->head.accepted, (long long)r.accepted);
-    return e ? e : gb_journal_put(j, "accepted", r.accepted, fail);
+    if (!e)
+        e = gb_journal_put(j, "accepted", r.accepted, fail);
+    /* what a hub acknowledged and does not have any more is sent again */
+    return e ? e : gb_journal_put(j, "safe", r.accepted, fail);
+}
+
+enum gb_err
+gb_journal_acknowledged(struct gb_journal *j, const struct gb_ack *ack,
+                        struct gb_fail *fail)
+{
+    uint8_t sha[32];
+    bool found;
+    enum gb_err e = gb_journal_set_sha(j, ack->seq, sha, &found, fail);
+    if (e)
+        return e;
+    if (!found || memcmp(sha, ack->sha, sizeof sha)) {
+        gb_journal_put(j, "copy", 1, NULL);
+        return gb_journal_copied(j, fail);
+    }
+    return gb_db_execf(
+        j->db, fail,
+        "REPLACE INTO _journal(key, value) VALUES('uncertain', 0), ('safe', "
+        "max(%u, coalesce((SELECT value FROM _journal WHERE key = 'safe'), "
+        "0)))",
+        ack->seq);
 }

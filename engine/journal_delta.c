@@ -65,10 +65,9 @@ check_history(struct gb_journal *j, const struct gb_delta_in *d,
                        (unsigned long long)seen.size);
 }
 
-/* Hash of an own set, if it was made here. */
-static enum gb_err
-own_sha(struct gb_journal *j, uint32_t seq, uint8_t out[32], bool *found,
-        struct gb_fail *fail)
+enum gb_err
+gb_journal_set_sha(struct gb_journal *j, uint32_t seq, uint8_t out[32],
+                   bool *found, struct gb_fail *fail)
 {
     sqlite3_stmt *s = gb_journal_sql(j, GB_JSQL_GET_SET);
     sqlite3_bind_int64(s, 1, seq);
@@ -77,6 +76,15 @@ own_sha(struct gb_journal *j, uint32_t seq, uint8_t out[32], bool *found,
         memcpy(out, gb_db_blob(s, 3).ptr, 32);
     sqlite3_reset(s);
     return e;
+}
+
+enum gb_err
+gb_journal_copied(const struct gb_journal *j, struct gb_fail *fail)
+{
+    return gb_fail_set(fail, GB_E_FORK,
+                       "another journal works under number %d, so this one is "
+                       "a copy: ask the office for a new ticket",
+                       j->device);
 }
 
 struct forks {
@@ -92,7 +100,7 @@ look_at_fork(void *context, const struct gb_line *l, struct gb_fail *fail)
     bool found;
     if (l->verdict != GB_FORK)
         return GB_OK;
-    enum gb_err e = own_sha(f->j, l->seq, sha, &found, fail);
+    enum gb_err e = gb_journal_set_sha(f->j, l->seq, sha, &found, fail);
     f->own |= !e && found && !memcmp(sha, l->sha256, 32);
     return e;
 }
@@ -108,17 +116,14 @@ check_chain(struct gb_journal *j, const struct gb_delta_in *d,
     struct forks forks = {.j = j};
     enum gb_err e = GB_OK;
     if (d->head.accepted)
-        e = own_sha(j, d->head.accepted, sha, &found, fail);
+        e = gb_journal_set_sha(j, d->head.accepted, sha, &found, fail);
     bool copy =
         d->head.accepted && (!found || memcmp(sha, d->head.accepted_sha, 32));
     if (!e && !copy)
         e = gb_delta_receipts(j, look_at_fork, &forks, fail);
     if (e || !(copy || forks.own))
         return e;
-    return gb_fail_set(fail, GB_E_FORK,
-                       "another journal works under number %d, so this one is "
-                       "a copy: ask the office for a new ticket",
-                       j->device);
+    return gb_journal_copied(j, fail);
 }
 
 enum gb_err

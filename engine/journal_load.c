@@ -180,7 +180,8 @@ count_sent(struct gb_journal *j, int64_t *out, struct gb_fail *fail)
     *out = 0;
     return gb_db_int(j->db,
                      "SELECT coalesce(sum(ops), 0) FROM _set WHERE line IS "
-                     "NULL",
+                     "NULL AND seq > coalesce((SELECT value FROM _journal "
+                     "WHERE key = 'safe'), 0)",
                      out, &found, fail);
 }
 
@@ -224,7 +225,8 @@ static enum gb_err
 info_numbers(struct gb_journal *j, struct gb_journal_info *out,
              struct gb_fail *fail)
 {
-    int64_t confirmed, copy, uncertain, seq, accepted, stamp, counter, keyset;
+    int64_t confirmed, copy, uncertain, seq, accepted, safe, stamp, counter;
+    int64_t keyset;
     bool found;
     const struct {
         const char *key;
@@ -233,7 +235,7 @@ info_numbers(struct gb_journal *j, struct gb_journal_info *out,
         {"confirmed", &confirmed}, {"copy", &copy},
         {"uncertain", &uncertain}, {"seq", &seq},
         {"accepted", &accepted},   {"synced", &out->synced_ms},
-        {"keyset", &keyset},
+        {"safe", &safe},           {"keyset", &keyset},
     };
     enum gb_err e = GB_OK;
     for (size_t i = 0; i < sizeof fields / sizeof *fields && !e; i++)
@@ -256,6 +258,7 @@ info_numbers(struct gb_journal *j, struct gb_journal_info *out,
     out->uncertain = uncertain;
     out->seq = (uint32_t)seq;
     out->accepted = (uint32_t)accepted;
+    out->safe = (uint32_t)safe;
     return GB_OK;
 }
 

@@ -161,6 +161,13 @@ enum gb_err gb_journal_head(struct gb_journal *j, const char *key,
 enum gb_err gb_journal_put_head(struct gb_journal *j, const char *key,
                                 const struct gb_head *h, struct gb_fail *fail);
 
+/* Hash of an own set, if it was made here. */
+enum gb_err gb_journal_set_sha(struct gb_journal *j, uint32_t seq,
+                               uint8_t out[32], bool *found,
+                               struct gb_fail *fail);
+/* Words of a GB_E_FORK. */
+enum gb_err gb_journal_copied(const struct gb_journal *j, struct gb_fail *fail);
+
 /* Encode, sign and keep a set whose operations and times are there, as the last
  * of the chain (journal_seal.c). */
 enum gb_err gb_journal_store(struct gb_journal *j,

@@ -1,6 +1,8 @@
 /* tlv.c - see tlv.h */
 #include "tlv.h"
 
+#include <string.h>
+
 void
 gb_tlv_put(struct gb_buf *out, unsigned tag, struct gb_span value)
 {
@@ -54,6 +56,16 @@ gb_tlv_find_number(struct gb_span payload, unsigned tag, uint64_t *out)
     struct gb_reader in = gb_reader_of(value);
     *out = gb_read_varint(&in);
     return gb_read_done(&in);
+}
+
+bool
+gb_tlv_find_bytes(struct gb_span payload, unsigned tag, uint8_t *out, size_t n)
+{
+    struct gb_span value = gb_tlv_find(payload, tag);
+    if (!value.ptr || value.len != n)
+        return false;
+    memcpy(out, value.ptr, n);
+    return true;
 }
 
 bool

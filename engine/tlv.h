@@ -20,6 +20,9 @@ bool gb_tlv_next(struct gb_reader *in, unsigned *tag, struct gb_span *value,
 struct gb_span gb_tlv_find(struct gb_span payload, unsigned tag);
 /* A number; false if the field is missing or not one varint. */
 bool gb_tlv_find_number(struct gb_span payload, unsigned tag, uint64_t *out);
+/* A field of exactly n bytes; false if it is missing or of another length. */
+bool gb_tlv_find_bytes(struct gb_span payload, unsigned tag, uint8_t *out,
+                       size_t n);
 /* The whole payload is well formed. */
 bool gb_tlv_valid(struct gb_span payload);
 

@@ -5,6 +5,7 @@
 #ifndef GB_ANSWER_H
 #define GB_ANSWER_H
 
+#include "engine/ack.h"
 #include "engine/bundle.h"
 #include "hub/intake.h"
 
@@ -20,7 +21,15 @@ struct gb_answer {
     /* set */
     uint32_t parts; /* 0: the device has everything */
     uint64_t to;    /* ledger size that it will have */
+    /* its own, {0} at first */
+    struct gb_bundle_out out;
 };
+
+/* Begin it with what the ledger has of the device's sets, durably; the delta
+ * goes behind that.  Nothing is written when there are none.  GB_E_KEY,
+ * GB_E_UNKNOWN as below. */
+enum gb_err gb_answer_acknowledge(struct gb_state *reader, struct gb_answer *a,
+                                  struct gb_fail *fail);
 
 /* Make it in one snapshot of a reader's state, that of now, and have it noted
  * before this returns: what was written must not leave the hub otherwise.

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "hub/answer.h"
@@ -19,6 +20,7 @@
 
 #define PIECE (256u * 1024) /* of a reply */
 #define TRIES 16            /* at an answer */
+#define ANSWER_NICE 10      /* of a thread whose handheld is safe already */
 
 struct gb_server {
     struct gb_office *office;
@@ -40,6 +42,8 @@ struct sync {
     struct gb_server *server;
     char peer[64];
     struct gb_ingest in;
+    struct gb_answer answer;
+    bool answered; /* with the delta, or the attempt at one */
     struct gb_spool reply;
     struct gb_fail fail; /* the first; code GB_OK while all is well */
 };
@@ -147,23 +151,43 @@ data(void *context, struct gb_span bytes)
         gb_ingest_feed(&s->in, bytes, &s->fail);
 }
 
-/* The delta, into the spool. */
-static enum gb_err
-make_answer(struct sync *s, uint64_t *to, struct gb_fail *fail)
+/* What is asked. */
+static void
+set_answer(struct sync *s)
 {
     const struct gb_request *r = &s->in.request;
-    struct gb_answer a = {.ask = {.device = r->device,
-                                  .from = r->merged.size,
-                                  .highest = r->highest.size,
-                                  .schema = r->schema,
-                                  .clock_ms = s->in.now_ms},
-                          .continues = r->continues,
-                          .continues_from = r->continues_from,
-                          .ledger = s->server->ledger,
-                          .intake = s->in.intake,
-                          .key = &s->server->office->keys.hub,
-                          .write = gb_spool_add,
-                          .arg = &s->reply};
+    s->answer = (struct gb_answer){.ask = {.device = r->device,
+                                           .from = r->merged.size,
+                                           .highest = r->highest.size,
+                                           .schema = r->schema,
+                                           .clock_ms = s->in.now_ms},
+                                   .continues = r->continues,
+                                   .continues_from = r->continues_from,
+                                   .ledger = s->server->ledger,
+                                   .intake = s->in.intake,
+                                   .key = &s->server->office->keys.hub,
+                                   .write = gb_spool_add,
+                                   .arg = &s->reply};
+}
+
+/* The word that the sets are in the ledger, into the spool: it need not wait
+ * for the delta, which takes its time when many ask at once. */
+static enum gb_err
+acknowledge(struct sync *s, struct gb_fail *fail)
+{
+    struct gb_state *reader;
+    enum gb_err e = gb_readers_take(&s->server->readers, &reader, fail);
+    if (!e)
+        e = gb_answer_acknowledge(reader, &s->answer, fail);
+    gb_readers_give(&s->server->readers, reader);
+    return e;
+}
+
+/* The delta, into the spool. */
+static enum gb_err
+make_answer(struct sync *s, struct gb_fail *fail)
+{
+    const struct gb_bundle_out begun = s->answer.out;
     struct gb_state *reader;
     int tries = TRIES;
     enum gb_err e = gb_readers_take(&s->server->answerers, &reader, fail);
@@ -173,12 +197,20 @@ make_answer(struct sync *s, uint64_t *to, struct gb_fail *fail)
      * was killed, and run again before the server had done with it. */
     do {
         gb_spool_empty(&s->reply);
+        s->answer.out = begun;
         *fail = (struct gb_fail){0};
-        e = gb_answer_make(reader, &a, fail);
+        e = gb_answer_make(reader, &s->answer, fail);
     } while (e == GB_E_BUSY && --tries);
     gb_readers_give(&s->server->answerers, reader);
-    *to = a.to;
     return e;
+}
+
+static void
+answer(struct sync *s)
+{
+    s->answered = true;
+    make_answer(s, &s->fail);
+    tell(s, s->answer.to);
 }
 
 /* What is left to hand over, even of a bundle that was refused half way. */
@@ -196,18 +228,28 @@ next(void *context, struct gb_buf *piece)
 {
     struct sync *s = context;
     struct gb_fail ignored = {0};
-    return gb_spool_next(&s->reply, PIECE, piece, &ignored);
+    if (!s->answered && s->reply.read == s->reply.len) {
+        /* it is safe by now: whoever still brings work goes first */
+        setpriority(PRIO_PROCESS, (id_t)gettid(), ANSWER_NICE);
+        answer(s);
+    }
+    return s->fail.code ? s->fail.code
+                        : gb_spool_next(&s->reply, PIECE, piece, &ignored);
 }
 
 static void
 end(void *context, struct gb_http_reply *reply)
 {
     struct sync *s = context;
-    uint64_t to = 0;
     finish(s);
-    if (!s->fail.code)
-        make_answer(s, &to, &s->fail);
-    tell(s, to);
+    set_answer(s);
+    gb_ingest_release(&s->in); /* others need the memory meanwhile */
+    if (!s->fail.code && s->in.taken + s->in.known)
+        acknowledge(s, &s->fail);
+    if (s->fail.code)
+        tell(s, 0);
+    else if (!s->reply.len)
+        answer(s);
     if (s->fail.code) {
         reply->status = status_of(s->fail.code);
         gb_buf_init(&reply->body, 1024);
@@ -233,6 +275,11 @@ static void
 close_sync(void *context)
 {
     struct sync *s = context;
+    if (s->reply.len && !s->answered) {
+        gb_fail_set(&s->fail, GB_E_NETWORK,
+                    "the connection broke before the answer");
+        tell(s, 0);
+    }
     gb_ingest_release(&s->in);
     gb_spool_release(&s->reply);
     free(s);

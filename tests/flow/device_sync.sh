@@ -135,6 +135,22 @@ gengbu sync "$T/2" --json >"$T/sync"
 same "$(report sets_sent) $(report sets_accepted) $(report unsent)" "0 1 0" \
     "after half a reply"
 
+# It breaks off behind the acknowledgement, which comes first: what was sent is
+# safe, and what is new goes in one trip.
+work 1 300
+gengbu sync "$T/1" >"$T/out"
+work 2 5
+between -1 700
+refused 1 "broke" gengbu sync "$T/2" --hub "$relay"
+same "$(status 2 uncertain) $(status 2 unsent)" "False 0" \
+    "after an acknowledgement"
+gengbu status "$T/2" | grep -q "the hub has what was sent" || fail "status"
+work 2 5
+gengbu sync "$T/2" --json >"$T/sync"
+same "$(report rounds) $(report sets_sent) $(report sets_accepted)" "1 1 2" \
+    "after an acknowledgement, with new work"
+digests 2
+
 # The upload breaks off at many places: whole sets stay at the hub, the rest
 # goes with the next try, in two round trips at most.
 work 1 700 6000

@@ -1,12 +1,14 @@
 /*
  * envelope.c - what travels: bundles as they arrive in pieces, sealed frames,
- * requests, tickets.  What is complete is what writing it again gives; memory
- * grows with the bytes that came, never with a length that was only announced.
+ * requests, acknowledgements, tickets.  What is complete is what writing it
+ * again gives; memory grows with the bytes that came, never with a length that
+ * was only announced.
  */
 #include <string.h>
 
 #include "engine/bundle.h"
 #include "engine/digest.h"
+#include "engine/ack.h"
 #include "engine/request.h"
 #include "engine/ticket.h"
 #include "support/fuzz.h"
@@ -127,28 +129,61 @@ take_request(struct gb_span container)
 }
 
 static void
+take_ack(struct gb_span container)
+{
+    struct gb_container parts;
+    struct gb_ack ack, back;
+    struct gb_buf again;
+    struct gb_fail fail = {0};
+    memset(&ack, 0, sizeof ack);
+    memset(&back, 0, sizeof back);
+    fuzz_memory_begin(256u << 10);
+    enum gb_err e = gb_ack_decode(container, &parts, &ack, &fail);
+    fuzz_memory_end();
+    if (fuzz_refused(e, &fail))
+        return;
+    FUZZ_CHECK(parts.signed_bytes.len + 64 == container.len);
+    gb_buf_init(&again, 8192);
+    FUZZ_NEED(gb_ack_encode(&ack, &sign, &again, &fuzz_why));
+    FUZZ_NEED(gb_ack_decode(gb_buf_view(&again), &parts, &back, &fuzz_why));
+    FUZZ_CHECK(!memcmp(&ack, &back, sizeof ack));
+    gb_buf_release(&again);
+}
+
+static void
 run_request(struct gb_reader *in)
 {
-    take_request(fuzz_rest(in));
+    struct gb_span container = fuzz_rest(in);
+    take_request(container);
+    take_ack(container);
 }
 
 /* Fields behind a sound header. */
 static void
-run_fields(struct gb_reader *in)
+take_fields(const char *magic, struct gb_span fields,
+            void (*take)(struct gb_span container))
 {
     static const uint8_t zeros[64];
-    struct gb_span fields = fuzz_rest(in);
     struct gb_buf b;
     gb_buf_init(&b, GB_SET_MAX);
-    gb_buf_add(&b, "GBRQ\1\0\0\7", 8);
+    gb_buf_text(&b, magic);
+    gb_buf_add(&b, "\1\0\0\7", 4);
     gb_buf_add(&b, zeros, 16);
     gb_buf_u8(&b, 1);
     gb_buf_varint(&b, fields.len);
     gb_buf_string(&b, fields);
     gb_buf_u8(&b, 0);
     gb_buf_add(&b, zeros, 64);
-    take_request(gb_buf_view(&b));
+    take(gb_buf_view(&b));
     gb_buf_release(&b);
+}
+
+static void
+run_fields(struct gb_reader *in)
+{
+    struct gb_span fields = fuzz_rest(in);
+    take_fields("GBRQ", fields, take_request);
+    take_fields("GBAK", fields, take_ack);
 }
 
 /* -------------------------------------------------------------- tickets -- */

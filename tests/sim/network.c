@@ -117,7 +117,8 @@ receive(struct exchange *x, const struct gb_client_post *post,
     gb_buf_init(&piece, GB_HTTP_PIECE_MAX);
     do {
         gb_buf_clear(&piece);
-        e = x->reply.next(x->context, &piece);
+        if (x->reply.next(x->context, &piece))
+            e = broken(fail);
         size_t n = piece.len, left = (size_t)x->cut_down - x->taken;
         bool cut = x->cut_down >= 0 && n > left;
         if (!e && piece.len)

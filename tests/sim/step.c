@@ -217,7 +217,7 @@ rests(struct handheld *h)
 {
     struct gb_journal_info i;
     SIM_MUST(h->w, gb_journal_info(h->folder.journal, &i, &why));
-    return !i.copy && !i.unsent &&
+    return !i.copy && !i.unsent && i.accepted == i.seq &&
            i.merged.size == gb_state_size(h->w->office->state);
 }
 

@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-static _Atomic size_t asked; /* from any thread */
+static _Atomic size_t asked;      /* from any thread */
 static size_t fail_at = SIZE_MAX; /* the first that fails */
 static bool fail_rest;            /* and those behind it */
 static int fail_errno;
