@@ -8,6 +8,7 @@
 #ifndef GB_BENCH_FLOOR_H
 #define GB_BENCH_FLOOR_H
 
+#include "engine/buf.h"
 #include "engine/db.h"
 #include "engine/key.h"
 #include "workload.h"
@@ -47,5 +48,8 @@ double floor_verify(int signatures, size_t len);
 double floor_fdatasync(const char *path, int times);
 /* Seconds to write so many bytes to a new file, and sync it and its folder. */
 double floor_file(const char *path, size_t bytes);
+/* Seconds that libgit2 takes to make one pack of these blobs in a new
+ * repository, write it with its index, and sync both. */
+double floor_pack(const char *path, const struct gb_span *blobs, size_t n);
 
 #endif
