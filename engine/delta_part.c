@@ -280,13 +280,15 @@ load(struct gb_delta_out *o, int table, int64_t id, bool *found,
 {
     struct gb_tables *t = gb_state_tables(o->st);
     struct gb_fail full = {0};
-    enum gb_err e = gb_tables_load(t, table, id, &o->arena, &o->rows[o->nrows],
-                                   found, o->nrows ? &full : fail);
-    if (!e || !o->nrows)
-        return e;
+    enum gb_err e = gb_tables_seek(t, table, id, &o->arena, &o->rows[o->nrows],
+                                   found, &full);
+    if (e && (e != GB_E_MEMORY || !o->nrows))
+        return gb_fail_set(fail, e, "%s", full.text);
+    if (!e)
+        return GB_OK;
     e = close_group(o, fail);
     return e ? e
-             : gb_tables_load(t, table, id, &o->arena, &o->rows[0], found,
+             : gb_tables_seek(t, table, id, &o->arena, &o->rows[0], found,
                               fail);
 }
 
@@ -371,6 +373,7 @@ gb_delta_out_open(struct gb_delta_out *o, struct gb_fail *fail)
 void
 gb_delta_out_release(struct gb_delta_out *o)
 {
+    gb_tables_seek_end(gb_state_tables(o->st));
     free(o->rows);
     gb_buf_release(&o->groups);
     for (int k = 0; k < GB_DELTA_JOINED_COUNT; k++)

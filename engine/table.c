@@ -6,13 +6,17 @@
 
 #include "id.h"
 
-enum what { LOAD, WALK, EXISTS, INSERT, UPDATE, DELETE, REF, NWHAT };
+#define STEPS 8 /* to the next id asked for, before it is looked up anew */
+
+enum what { LOAD, WALK, SEEK, EXISTS, INSERT, UPDATE, DELETE, REF, NWHAT };
 
 struct gb_tables {
     sqlite3 *db;
     const struct gb_schema *schema;
     sqlite3_stmt *(*stmt)[NWHAT]; /* [table][what], prepared when first used */
     struct gb_buf code;           /* scratch for _code */
+    sqlite3_stmt *at;             /* where gb_tables_seek() stands, or NULL */
+    int at_table;
 };
 
 enum gb_err
@@ -72,10 +76,13 @@ write_sql(struct gb_buf *sql, const struct gb_table *t, enum what what)
     switch (what) {
     case LOAD:
     case WALK:
+    case SEEK:
         gb_buf_text(sql, "SELECT id, _e, _pos, _actor, _ref, _void, _code");
         each_column(sql, t, true, false);
         gb_buf_printf(sql, " FROM \"%s\" WHERE id %s", n,
-                      what == LOAD ? "= ?1" : "> ?1 ORDER BY id");
+                      what == LOAD   ? "= ?1"
+                      : what == WALK ? "> ?1 ORDER BY id"
+                                     : ">= ?1 ORDER BY id");
         break;
     case EXISTS:
         gb_buf_printf(sql, "SELECT 1 FROM \"%s\" WHERE id = ?1", n);
@@ -138,7 +145,7 @@ keep(struct gb_arena *arena, struct gb_value v, bool *memory)
     return v;
 }
 
-/* The record of the current row of LOAD or WALK. */
+/* The record of the current row of LOAD, WALK or SEEK. */
 static enum gb_err
 read_row(struct gb_tables *t, int table, sqlite3_stmt *s,
          struct gb_arena *arena, struct gb_rec *r, struct gb_fail *fail)
@@ -192,6 +199,49 @@ gb_tables_load(struct gb_tables *t, int table, int64_t id,
         e = read_row(t, table, s, arena, out, fail);
     sqlite3_reset(s);
     return e;
+}
+
+/* Go to the first row from this id on; *row false when there is none. */
+static enum gb_err
+look_up(struct gb_tables *t, int table, int64_t id, bool *row,
+        struct gb_fail *fail)
+{
+    gb_tables_seek_end(t);
+    enum gb_err e = get(t, table, SEEK, &t->at, fail);
+    if (e)
+        return e;
+    t->at_table = table;
+    sqlite3_bind_int64(t->at, 1, id);
+    return gb_db_step(t->at, row, fail);
+}
+
+enum gb_err
+gb_tables_seek(struct gb_tables *t, int table, int64_t id,
+               struct gb_arena *arena, struct gb_rec *out, bool *found,
+               struct gb_fail *fail)
+{
+    bool row = t->at && t->at_table == table;
+    int64_t here = row ? sqlite3_column_int64(t->at, 0) : INT64_MAX;
+    enum gb_err e = GB_OK;
+    for (int i = 0; row && here < id && i < STEPS && !e; i++) {
+        e = gb_db_step(t->at, &row, fail);
+        here = !e && row ? sqlite3_column_int64(t->at, 0) : INT64_MAX;
+    }
+    if (!e && (!row || here != id))
+        e = look_up(t, table, id, &row, fail);
+    *found = !e && row && sqlite3_column_int64(t->at, 0) == id;
+    if (!e && *found)
+        e = read_row(t, table, t->at, arena, out, fail);
+    if (e || !row)
+        gb_tables_seek_end(t);
+    return e;
+}
+
+void
+gb_tables_seek_end(struct gb_tables *t)
+{
+    sqlite3_reset(t->at);
+    t->at = NULL;
 }
 
 enum gb_err

@@ -43,6 +43,12 @@ void gb_tables_close(struct gb_tables *t); /* NULL is harmless */
 enum gb_err gb_tables_load(struct gb_tables *t, int table, int64_t id,
                            struct gb_arena *arena, struct gb_rec *out,
                            bool *found, struct gb_fail *fail);
+/* The same for ids that mostly rise, in one transaction in which nothing is
+ * written: the next one is often the next row.  To be ended. */
+enum gb_err gb_tables_seek(struct gb_tables *t, int table, int64_t id,
+                           struct gb_arena *arena, struct gb_rec *out,
+                           bool *found, struct gb_fail *fail);
+void gb_tables_seek_end(struct gb_tables *t);
 enum gb_err gb_tables_exists(struct gb_tables *t, int table, int64_t id,
                              bool *found, struct gb_fail *fail);
 /* Write a new row; *exists is set, and nothing written, if the id is taken. */
