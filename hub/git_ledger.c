@@ -250,7 +250,7 @@ gb_git_reload(struct gb_ledger *l, struct gb_fail *fail)
 }
 
 /* A multi-pack-index is only derived from the packs, and libgit2 believes it
- * unchecked: a writer removes it, a reader asks for that. */
+ * unchecked: a writer removes it, a reader asks for that and accuses nobody. */
 static enum gb_err
 drop_midx(const struct gb_ledger *l, struct gb_fail *fail)
 {
@@ -259,7 +259,7 @@ drop_midx(const struct gb_ledger *l, struct gb_fail *fail)
     if (access(path, F_OK) != 0)
         return GB_OK;
     if (!l->write)
-        return gb_fail_set(fail, GB_E_LEDGER,
+        return gb_fail_set(fail, GB_E_MISSING,
                            "%s: cannot be checked; remove it, git makes it "
                            "again from the packs when it wants it",
                            path);
