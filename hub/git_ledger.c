@@ -350,6 +350,19 @@ check_whole(const struct gb_ledger *l, const char *path, struct gb_fail *fail)
     return GB_OK;
 }
 
+/* A copy's settings are nobody's here, and may include files to wait for. */
+static enum gb_err
+no_config(const struct gb_ledger *l, struct gb_fail *fail)
+{
+    git_config *none = NULL;
+    enum gb_err err = GB_OK;
+    if (git_config_new(&none) < 0 ||
+        git_repository_set_config(l->repo, none) < 0)
+        err = gb_git_fail(fail, GB_E_MEMORY, "%s", l->root);
+    git_config_free(none);
+    return err;
+}
+
 static enum gb_err
 open_repository(struct gb_ledger *l, const char *path, struct gb_fail *fail)
 {
@@ -370,6 +383,8 @@ open_repository(struct gb_ledger *l, const char *path, struct gb_fail *fail)
     if (rc < 0)
         return gb_git_fail(fail, GB_E_MISSING, "%s", path);
     err = check_whole(l, path, fail);
+    if (!err && !l->write)
+        err = no_config(l, fail);
     if (err)
         return err;
     if (l->write)

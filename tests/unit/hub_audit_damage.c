@@ -403,6 +403,15 @@ a_clone(void **state)
     assert_int_equal(sh(w, "git --git-dir=forged.git gc -q --prune=now"), 0);
     expect_ok(&plan, &r);
     gb_audit_release(&r);
+    /* nor is anything read that its config names */
+    assert_int_equal(sh(w, "mkfifo forged.git/f && git --git-dir=forged.git "
+                           "config include.path f"),
+                     0);
+    alarm(30);
+    expect_ok(&plan, &r);
+    alarm(0);
+    gb_audit_release(&r);
+    assert_int_equal(sh(w, "rm forged.git/config forged.git/f"), 0);
     /* what the auditor's own maintenance makes accuses nobody */
     struct gb_fail fail = {0};
     assert_int_equal(sh(w, "git --git-dir=forged.git multi-pack-index write"),
