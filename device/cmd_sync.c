@@ -157,7 +157,7 @@ gb_verb_export(const struct gb_args *args)
     struct gb_stick_export out;
     char size[GB_TERM_SIZE];
     enum gb_err e =
-        gb_verb_open(args, &f, "gengbu export", GB_FOLDER_WRITE, &fail);
+        gb_verb_open(args, &f, "gengbu export", GB_FOLDER_READ, &fail);
     if (!e)
         e = gb_stick_write(&f, gb_args_word(args, 1), &out, &fail);
     gb_folder_close(&f);

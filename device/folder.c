@@ -185,6 +185,8 @@ gb_folder_lock_sync(struct gb_folder *f, struct gb_fail *fail)
     char name[GB_FILE_PATH_MAX];
     if (f->sync.fd >= 0)
         return GB_OK;
+    /* A sync waits for the journal's lock while it holds this one. */
+    gb_lock_release(&f->lock);
     enum gb_err e = gb_folder_name(name, f->path, GB_FOLDER_LOCK_SYNC, fail);
     return e ? e
              : gb_lock_take(&f->sync, name, f->holder, GB_LOCK_WAIT_MS, fail);

@@ -64,7 +64,7 @@ enum gb_err gb_folder_reopen(struct gb_folder *f, enum gb_folder_mode mode,
                              struct gb_fail *fail);
 
 /* One sync, import or export at a time; until gb_folder_close().  It may be
- * held already. */
+ * held already; else the journal is left to others, until it is reopened. */
 enum gb_err gb_folder_lock_sync(struct gb_folder *f, struct gb_fail *fail);
 
 enum gb_err gb_folder_keys(const struct gb_folder *f,

@@ -79,7 +79,7 @@ write_body(char *bytes, size_t size, size_t count, void *arg)
     }
     size_t room = REASON_MAX - x->reason.len;
     gb_buf_add(&x->reason, bytes, n < room ? n : room);
-    return n;
+    return n <= room ? n : CURL_WRITEFUNC_ERROR; /* enough is known */
 }
 
 /* ---------------------------------------------------------------- errors -- */
@@ -158,7 +158,7 @@ outcome(struct exchange *x, CURLcode code, struct gb_fail *fail)
         return x->fail.code;
     }
     /* A hub that refuses may cut the upload short once it has said why. */
-    if (code && !(x->answered && status >= 400))
+    if (code && !(x->answered && status != 200))
         return curl_failed(x, code, fail);
     if (!x->headed)
         return curl_failed(x, CURLE_GOT_NOTHING, fail);

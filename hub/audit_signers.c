@@ -113,17 +113,19 @@ take_option(struct gb_span s, struct gb_audit_signer *out, bool *authority,
         *authority = true;
         return GB_OK;
     }
-    if (option(s, "namespaces", &v) && v.len) {
+    if (option(s, "namespaces", &v) && v.len && !out->namespaces.len) {
         out->namespaces = v;
         return GB_OK;
     }
-    if (option(s, "valid-after", &v) && gb_audit_time(v, &out->after_s))
+    if (option(s, "valid-after", &v) && out->after_s == INT64_MIN &&
+        gb_audit_time(v, &out->after_s))
         return GB_OK;
-    if (option(s, "valid-before", &v) && gb_audit_time(v, &out->before_s))
+    if (option(s, "valid-before", &v) && out->before_s == INT64_MAX &&
+        gb_audit_time(v, &out->before_s))
         return GB_OK;
     return gb_fail_set(fail, GB_E_FORMAT,
-                       "%.*s: not an option that is known here, or its time is "
-                       "not written YYYYMMDDHHMMSSZ",
+                       "%.*s: not an option that is known here, or there "
+                       "twice, or its time is not written YYYYMMDDHHMMSSZ",
                        (int)(s.len < 200 ? s.len : 200), (const char *)s.ptr);
 }
 

@@ -6,21 +6,23 @@
 #include "engine/sshsig.h"
 #include "hub/audit.h"
 
-/* Whether a name stands in a list with commas, as it is and not as a
- * pattern. */
+/* Whether a name stands in a list with commas, as it is and not as a pattern;
+ * a list with exceptions ("!PATTERN") has nobody. */
 static bool
 listed(struct gb_span list, const char *name)
 {
     struct gb_span want = gb_span_text(name);
+    bool is = false;
     while (list.len) {
         const uint8_t *comma = memchr(list.ptr, ',', list.len);
         size_t n = comma ? (size_t)(comma - list.ptr) : list.len;
-        if (gb_span_equal(GB_SPAN(list.ptr, n), want))
-            return true;
+        if (*list.ptr == '!')
+            return false;
+        is |= gb_span_equal(GB_SPAN(list.ptr, n), want);
         n += comma != NULL;
         list = GB_SPAN(list.ptr + n, list.len - n);
     }
-    return false;
+    return is;
 }
 
 /* What keeps a line of the file from allowing this; NULL: nothing. */

@@ -250,7 +250,7 @@ gb_git_reload(struct gb_ledger *l, struct gb_fail *fail)
 }
 
 /* A multi-pack-index is only derived from the packs, and libgit2 believes it
- * unchecked: a writer removes it, a reader asks for that. */
+ * unchecked: a writer removes it, a reader asks for that and accuses nobody. */
 static enum gb_err
 drop_midx(const struct gb_ledger *l, struct gb_fail *fail)
 {
@@ -259,7 +259,7 @@ drop_midx(const struct gb_ledger *l, struct gb_fail *fail)
     if (access(path, F_OK) != 0)
         return GB_OK;
     if (!l->write)
-        return gb_fail_set(fail, GB_E_LEDGER,
+        return gb_fail_set(fail, GB_E_MISSING,
                            "%s: cannot be checked; remove it, git makes it "
                            "again from the packs when it wants it",
                            path);
@@ -350,6 +350,19 @@ check_whole(const struct gb_ledger *l, const char *path, struct gb_fail *fail)
     return GB_OK;
 }
 
+/* A copy's settings are nobody's here, and may include files to wait for. */
+static enum gb_err
+no_config(const struct gb_ledger *l, struct gb_fail *fail)
+{
+    git_config *none = NULL;
+    enum gb_err err = GB_OK;
+    if (git_config_new(&none) < 0 ||
+        git_repository_set_config(l->repo, none) < 0)
+        err = gb_git_fail(fail, GB_E_MEMORY, "%s", l->root);
+    git_config_free(none);
+    return err;
+}
+
 static enum gb_err
 open_repository(struct gb_ledger *l, const char *path, struct gb_fail *fail)
 {
@@ -370,6 +383,8 @@ open_repository(struct gb_ledger *l, const char *path, struct gb_fail *fail)
     if (rc < 0)
         return gb_git_fail(fail, GB_E_MISSING, "%s", path);
     err = check_whole(l, path, fail);
+    if (!err && !l->write)
+        err = no_config(l, fail);
     if (err)
         return err;
     if (l->write)

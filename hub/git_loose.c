@@ -3,8 +3,8 @@
  * them in an auditor's copy (a hub writes packs only); see audit_private.h.
  *
  * libgit2 1.5 reads a loose object that ends too early for ever: its loop has
- * no case for input that is used up.  So each is inflated here once, to the
- * length that its header names, before libgit2 may.
+ * no case for input that is used up, and waits for ever at a FIFO.  So each is
+ * inflated here once, to the length that its header names, before libgit2 may.
  *
  *   zlib (RFC 1950): 2 bytes, a deflate stream, 4 bytes of Adler-32
  *   the stream:      "blob 123", NUL, the object's bytes
@@ -13,6 +13,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "engine/deflate.h"
 #include "hub/audit_private.h"
@@ -56,13 +57,16 @@ check_object(struct loose *o, const git_oid *oid)
     char hex[GIT_OID_HEXSZ + 1], path[GB_FILE_PATH_MAX + sizeof hex + 2];
     size_t len;
     git_object_t type;
+    struct stat st;
     struct gb_fail *fail = o->fail;
     git_oid_tostr(hex, sizeof hex, oid);
+    snprintf(path, sizeof path, "%s%.2s/%s", o->l->objects, hex, hex + 2);
+    if (!stat(path, &st) && !S_ISREG(st.st_mode))
+        return gb_fail_set(fail, GB_E_LEDGER, "object %s is damaged", hex);
     if (git_odb_read_header(&len, &type, o->odb, oid) < 0)
         return gb_git_fail(fail, GB_E_LEDGER, "object %s", hex);
     if (len > GB_LEDGER_FILE_MAX)
         return GB_OK; /* refused by its header whenever it is read */
-    snprintf(path, sizeof path, "%s%.2s/%s", o->l->objects, hex, hex + 2);
     gb_buf_clear(&o->file);
     enum gb_err e = gb_file_read(path, &o->file, fail);
     if (!e)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "engine/sshsig.h"
 
@@ -342,6 +343,7 @@ gb_ledger_prepare(struct gb_ledger *l, const struct gb_ledger_batch *in,
 enum gb_err
 gb_ledger_publish(struct gb_ledger *l, struct gb_fail *fail)
 {
+    char lock[GB_FILE_PATH_MAX];
     git_reference *ref = NULL;
     if (!l->prepared)
         return gb_fail_set(fail, GB_E_STATE, "no batch is prepared");
@@ -350,6 +352,9 @@ gb_ledger_publish(struct gb_ledger *l, struct gb_fail *fail)
         l->prepared = false;
         return GB_OK;
     }
+    /* of a command that was killed here; the hub's lock is ours */
+    gb_git_join(lock, l->root, GB_LEDGER_REF, ".lock");
+    (void)unlink(lock);
     int rc = git_reference_create_matching(&ref, l->repo, GB_LEDGER_REF,
                                            &l->next, 1, &l->parent, "batch");
     git_reference_free(ref);

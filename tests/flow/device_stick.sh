@@ -50,6 +50,16 @@ gengbu import "$T/1" "$T/stick" >"$T/out" # old ones do nothing
 grep -q "nothing new" "$T/out" || fail "$(cat "$T/out")"
 digests 1 2
 
+# An export that waits for a sync keeps nobody else from the journal.
+exec 8>>"$T/1/lock-sync"
+flock 8
+gengbu export "$T/1" "$T/stick" >"$T/waits" 2>&1 8>&- &
+waits=$!
+until ls -l "/proc/$waits/fd" | grep -q lock-sync; do sleep 0.01; done
+work 1
+exec 8>&-
+wait "$waits" || fail "an export beside a sync: $(cat "$T/waits")"
+
 # Two exports before the hub sees either: each holds all, twice is no event.
 work 1
 gengbu export "$T/1" "$T/stick" >"$T/out"

@@ -72,6 +72,12 @@ for n in $(seq $N); do
 done
 digests $(seq $N)
 
+# What a command that is killed as it moves the ref leaves behind
+: >"$hub/ledger.git/refs/heads/main.lock"
+gengbu record "$T/1" incident kind=other place=1 happened_at=1764000000000 \
+    severity=general text=锁 >/dev/null
+gengbu sync "$T/1" >/dev/null
+
 # ----------------------------------------------- a body that breaks off
 
 for i in 1 2 3; do

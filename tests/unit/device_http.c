@@ -23,6 +23,7 @@ struct script {
     size_t piece;    /* bytes of the answer at once; 0: all */
     size_t read_max; /* bytes read of the request; 0: all of it */
     bool silent;     /* no answer until the client goes away */
+    bool endless;    /* the answer again and again, until then */
     int fd, port;
     pthread_t thread;
     char request[300000];
@@ -70,6 +71,9 @@ serve(void *arg)
         if (s->piece)
             sleep_ms(1);
     }
+    while (s->endless &&
+           send(fd, s->answer, strlen(s->answer), MSG_NOSIGNAL) > 0)
+        ;
     if (!s->silent)
         shutdown(fd, SHUT_WR); /* what is unread must not reset the answer */
     char rest[4096];
@@ -285,6 +289,26 @@ a_refusal_while_sending_is_heard(void **state)
     }
 }
 
+/* Whatever it is that refuses, it is not listened to for ever. */
+static void
+a_refusal_without_end_is_cut_off(void **state)
+{
+    (void)state;
+    static const char *const refusals[] = {"HTTP/1.1 500 I\r\n\r\nno ",
+                                           "HTTP/1.1 302 F\r\n\r\nno "};
+    for (size_t i = 0; i < 2; i++) {
+        struct script s = {.answer = refusals[i], .endless = true};
+        struct client c = {.size = 5};
+        struct gb_fail fail = {0};
+        alarm(30);
+        assert_int_equal(post(&s, &c, true, &fail),
+                         i ? GB_E_REFUSED : GB_E_NETWORK);
+        alarm(0);
+        assert_non_null(strstr(fail.text, "refuses: no "));
+        gb_buf_release(&c.got);
+    }
+}
+
 static void
 callbacks_end_the_exchange_with_their_own_words(void **state)
 {
@@ -395,6 +419,7 @@ main(void)
         cmocka_unit_test(bodies_travel_whole_both_ways),
         cmocka_unit_test(answers_are_taken_as_the_table_says),
         cmocka_unit_test(a_header_without_end_is_no_hubs),
+        cmocka_unit_test(a_refusal_without_end_is_cut_off),
         cmocka_unit_test(a_refusal_while_sending_is_heard),
         cmocka_unit_test(callbacks_end_the_exchange_with_their_own_words),
         cmocka_unit_test(silence_is_not_waited_for_for_ever),

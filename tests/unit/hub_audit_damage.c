@@ -297,6 +297,11 @@ loose_objects(void **state)
         b.ptr[b.len / 2] ^= 0x10;
         assert_int_equal(unlink(path), 0);
         expect_wrong(&plan, 0, POSITIONS, "gone");
+        assert_int_equal(mkfifo(path, 0600), 0);
+        alarm(10);
+        expect_wrong(&plan, 0, POSITIONS, "a FIFO");
+        alarm(0);
+        assert_int_equal(unlink(path), 0);
         write_all(path, gb_buf_view(&b));
         gb_buf_release(&b);
         gb_buf_release(&strange);
@@ -397,6 +402,22 @@ a_clone(void **state)
     gb_audit_release(&r);
     assert_int_equal(sh(w, "git --git-dir=forged.git gc -q --prune=now"), 0);
     expect_ok(&plan, &r);
+    gb_audit_release(&r);
+    /* nor is anything read that its config names */
+    assert_int_equal(sh(w, "mkfifo forged.git/f && git --git-dir=forged.git "
+                           "config include.path f"),
+                     0);
+    alarm(30);
+    expect_ok(&plan, &r);
+    alarm(0);
+    gb_audit_release(&r);
+    assert_int_equal(sh(w, "rm forged.git/config forged.git/f"), 0);
+    /* what the auditor's own maintenance makes accuses nobody */
+    struct gb_fail fail = {0};
+    assert_int_equal(sh(w, "git --git-dir=forged.git multi-pack-index write"),
+                     0);
+    assert_int_equal(gb_audit_run(&plan, &r, &fail), GB_E_MISSING);
+    assert_int_equal(r.verdict, GB_AUDIT_UNCHECKED);
     gb_audit_release(&r);
 }
 

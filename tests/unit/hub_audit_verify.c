@@ -312,6 +312,12 @@ a_file_of_signers(void **state)
         {"valid-after=\"20261125Z\" ", 1, GB_E_SIGNATURE},
         {"cert-authority ", 1, GB_E_SIGNATURE},
         {"valid-after=\"20261125\" ", -1, GB_E_FORMAT},
+        {"namespaces=\"changeset@gengbu,!change*\" ", 1, GB_E_SIGNATURE},
+        {"namespaces=\"git\",namespaces=\"changeset@gengbu\" ", 1, GB_E_FORMAT},
+        {"valid-after=\"20270101Z\",valid-after=\"20260101Z\" ", 1,
+         GB_E_FORMAT},
+        {"valid-before=\"20260101Z\",valid-before=\"20270101Z\" ", 1,
+         GB_E_FORMAT},
     };
     load(w, &f);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -326,6 +332,9 @@ a_file_of_signers(void **state)
     }
     gb_buf_clear(&f.signers);
     assert_int_equal(verify(w, &f, NULL, NOON + 43200, 1), GB_E_SIGNATURE);
+    gb_buf_text(&f.signers, "tester,!test* ");
+    GOOD(gb_key_line(&f.signers, &w->h[1].sign.public_key, "", &why));
+    assert_int_equal(verify(w, &f, "tester", NOON + 43200, 1), GB_E_SIGNATURE);
     unload(&f);
 }
 

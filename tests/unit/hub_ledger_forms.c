@@ -226,7 +226,7 @@ not_every_repository(void **state)
          GB_LEDGER_READ, GB_E_LEDGER},
         {"git clone -q --bare ledger.git x && touch "
          "x/objects/pack/multi-pack-index",
-         "x", GB_LEDGER_READ, GB_E_LEDGER},
+         "x", GB_LEDGER_READ, GB_E_MISSING},
         {"git clone -q --bare ledger.git x && touch "
          "x/objects/pack/multi-pack-index",
          "x", GB_LEDGER_WRITE, GB_OK},

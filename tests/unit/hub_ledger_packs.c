@@ -231,7 +231,7 @@ after_git_gc(void **state)
     /* libgit2 would believe this file unchecked. */
     assert_int_equal(sh(w, "git multi-pack-index write"), 0);
     assert_int_equal(gb_ledger_open(&reader, w->path, GB_LEDGER_READ, &fail),
-                     GB_E_LEDGER);
+                     GB_E_MISSING);
     reopen(w);
     must(gb_ledger_consolidate(w->l, 1, &fail), &fail);
     nothing_lost(w, w->l, 7);
