@@ -31,6 +31,10 @@ def environment(fault):
                 FAULT_LAZY="1", **fault)
 
 
+# What a library that is loaded without memory says by itself.
+LIBRARIES = "Error in GnuTLS initialization"
+
+
 class Said:
     """How a command ended."""
 
@@ -41,8 +45,10 @@ class Said:
         """Each line of a refusal says whose it is."""
         if self.code == 0:
             return "went on"
-        if self.code == 1 and (self.err or self.out) and all(
-                line.startswith("gengbu") for line in self.err.splitlines()):
+        lines = [line for line in self.err.splitlines()
+                 if not line.startswith(LIBRARIES)]
+        if self.code == 1 and (lines or self.out) and all(
+                line.startswith("gengbu") for line in lines):
             return "refused"
         killed = self.code == -signal.SIGKILL or \
             re.search("memory: died in /.*/libgit2[.]so", self.err)
