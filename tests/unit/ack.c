@@ -3,6 +3,7 @@
 #include "delta_fixture.h"
 #include "engine/ack.h"
 #include "engine/sshsig.h"
+#include "engine/tlv_container.h"
 #include "support/alloc.h"
 
 static const char schema[] =
@@ -70,6 +71,66 @@ no_bit_may_change(void **state)
         }
         b.ptr[i / 8] ^= (uint8_t)(1 << i % 8);
     }
+    gb_buf_release(&b);
+}
+
+static enum gb_err
+there_and_back(void *context, struct gb_fail *fail)
+{
+    struct gb_container parts;
+    struct gb_ack ack = full(), back;
+    struct gb_buf b;
+    gb_buf_init(&b, 8192);
+    enum gb_err e = gb_ack_encode(&ack, context, &b, fail);
+    if (!e)
+        e = gb_ack_decode(gb_buf_view(&b), &parts, &back, fail);
+    gb_buf_release(&b);
+    return e;
+}
+
+static void
+memory_may_run_out(void **state)
+{
+    (void)state;
+    struct gb_sign_key key;
+    gb_sign_key_generate(&key);
+    assert_true(alloc_sweep(there_and_back, &key) > 3);
+}
+
+/* Every field is there, of its length. */
+static void
+fields_have_one_form(void **state)
+{
+    (void)state;
+    static const struct gb_tlv_kind kind = {"GBAK", GB_NS_DELTA, "it"};
+    static const uint8_t zeros[64], site[16];
+    static const size_t lengths[] = {1, 32, 44};
+    struct gb_sign_key key;
+    struct gb_container parts;
+    struct gb_ack out;
+    struct gb_buf fields, b;
+    gb_sign_key_generate(&key);
+    gb_buf_init(&fields, 256);
+    gb_buf_init(&b, 8192);
+    for (int odd = -1; odd < 6; odd++) { /* one missing, or a byte longer */
+        gb_buf_clear(&fields);
+        gb_buf_clear(&b);
+        for (int i = 0; i < 3; i++) {
+            unsigned tag = (unsigned)i + 1;
+            if (odd == i)
+                continue;
+            if (i || odd == 3)
+                gb_tlv_put(&fields, tag,
+                           GB_SPAN(zeros, lengths[i] + (odd == i + 3)));
+            else
+                gb_tlv_number(&fields, tag, 7);
+        }
+        GOOD(gb_tlv_container_encode(&kind, site, 1, gb_buf_view(&fields), &key,
+                                     &b, &why));
+        assert_int_equal(decode(gb_buf_view(&b), &parts, &out),
+                         odd < 0 ? GB_OK : GB_E_FORMAT);
+    }
+    gb_buf_release(&fields);
     gb_buf_release(&b);
 }
 
@@ -199,6 +260,8 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(it_comes_back_as_it_was),
         cmocka_unit_test(no_bit_may_change),
+        cmocka_unit_test(memory_may_run_out),
+        cmocka_unit_test(fields_have_one_form),
         cmocka_unit_test(what_is_safe_is_not_unsent),
         cmocka_unit_test(what_a_delta_does_not_accept_is_sent_again),
         cmocka_unit_test(of_another_journals_sets_it_means_a_copy),
