@@ -43,7 +43,7 @@ take_fields(struct gb_journal *j, const struct gb_delta_once *once,
         if (v.ptr)
             e = gb_journal_put_value(j, fields[i].key, &value, fail);
     }
-    return e;
+    return e ? e : gb_table_site_put(j->db, once->site, fail);
 }
 
 /* Attributes as lines, and whether the hub knows this device's key. */
