@@ -151,6 +151,9 @@ enum gb_err gb_journal_import_note(struct gb_journal *j, const uint8_t hash[32],
  * the number of new sets. */
 enum gb_err gb_journal_seal(struct gb_journal *j, const struct gb_sign_key *key,
                             int *made, struct gb_fail *fail);
+/* The hub works with another journal under this number: from now on this one
+ * may go on under a new one (journal_again.h). */
+enum gb_err gb_journal_mark_copy(struct gb_journal *j, struct gb_fail *fail);
 /* Durable before an upload, and taken back by the delta that answers it. */
 enum gb_err gb_journal_mark(struct gb_journal *j, bool uncertain,
                             struct gb_fail *fail);
