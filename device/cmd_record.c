@@ -147,6 +147,25 @@ open_record(const struct gb_args *args, struct gb_folder *f, const char *holder,
     return e ? e : gb_verb_record_of(args, 2, f, *table, id, fail);
 }
 
+/* Why a column of the record shows what it did before its last change. */
+static void
+tell_kept(const struct gb_journal *j, const struct gb_table *t, int column)
+{
+    const struct gb_column *c = &t->columns[column];
+    char why[120] = "its rule is `first`";
+    if (c->rule.kind != GB_RULE_FIRST)
+        snprintf(why, sizeof why, "nobody may go back");
+    if (c->rule.back)
+        snprintf(why, sizeof why,
+                 "going back needs level %d, and this is level %d, the lower "
+                 "of the handheld's and the actor's",
+                 c->rule.back, gb_journal_level(j));
+    fprintf(stderr,
+            "gengbu: note: %s.%s shows what it did before: %s; what was "
+            "written is recorded all the same\n",
+            t->name, c->name, why);
+}
+
 int
 gb_verb_set(const struct gb_args *args)
 {
@@ -162,6 +181,10 @@ gb_verb_set(const struct gb_args *args)
         e = read_fields(args, 3, &f, table, true, &arena, values, &n, &fail);
     if (!e)
         e = gb_journal_set(f.journal, table, id, values, n, &fail);
+    for (int i = 0; !e && i < n; i++)
+        if (gb_journal_kept(f.journal, values[i].column))
+            tell_kept(f.journal, &gb_journal_schema(f.journal)->tables[table],
+                      values[i].column);
     gb_folder_close(&f);
     gb_arena_release(&arena);
     return e ? gb_cmd_fail(args, &fail) : 0;

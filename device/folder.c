@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "engine/keyfile.h"
+#include "engine/table_site.h"
 #include "engine/term.h"
 #include "folder_private.h"
 
@@ -115,6 +116,17 @@ gb_folder_open_db(struct gb_folder *f, const char *db, enum gb_folder_mode mode,
                            fail);
 }
 
+enum gb_err
+gb_folder_note_offset(struct gb_folder *f, struct gb_fail *fail)
+{
+    struct gb_fail ignored = {0};
+    struct gb_now now;
+    if (gb_folder_zone(f, &ignored)) /* told where times are shown */
+        return GB_OK;
+    gb_device_clock_now(&f->clock, &now);
+    return gb_table_site_offset(gb_journal_db(f->journal), now.wall_ms, fail);
+}
+
 /* The journal itself, the lock being as it should; one that is open already
  * is read again, which spares the schema.  Another one may have taken its
  * place while the lock was waited for (again.h); number, keys and all that the
@@ -149,6 +161,8 @@ gb_folder_reopen(struct gb_folder *f, enum gb_folder_mode mode,
     }
     if (!e)
         e = open_journal(f, mode, fail);
+    if (!e && mode == GB_FOLDER_WRITE)
+        e = gb_folder_note_offset(f, fail);
     if (e) {
         gb_journal_close(f->journal);
         f->journal = NULL;

@@ -143,6 +143,8 @@ gb_folder_apply_ticket(struct gb_folder *f, const char *db,
         e = gb_fail_set(fail, GB_E_TICKET, "parts of its delta are missing");
     if (!e && complete)
         e = gb_journal_delta_apply(f->journal, &keys.sign, &applied, fail);
+    if (!e)
+        e = gb_folder_note_offset(f, fail);
     gb_journal_close(f->journal);
     f->journal = NULL;
     gb_folder_keys_wipe(&keys);

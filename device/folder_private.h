@@ -45,6 +45,11 @@ enum gb_err gb_folder_publish(const char *path, const char *db,
 enum gb_err gb_folder_open_db(struct gb_folder *f, const char *db,
                               enum gb_folder_mode mode, struct gb_fail *fail);
 
+/* The minutes that local time is ahead of UTC, for views (table_site.h): noted
+ * by whoever opens the journal for writing, as the zone may change its own.
+ * Where this system does not know the zone they stay as they are. */
+enum gb_err gb_folder_note_offset(struct gb_folder *f, struct gb_fail *fail);
+
 enum gb_err gb_folder_state(const char *path, enum gb_folder_state *out,
                             struct gb_fail *fail);
 /* The same for a folder without a database: only names that init makes may be

@@ -140,8 +140,10 @@ refused(const struct exchange *x, long status, struct gb_fail *fail)
     if (!s.len || !gb_utf8_valid(s))
         s = gb_span_text("no reason is given");
     const char *url = x->post->url;
-    return gb_fail_set(fail, status >= 500 ? GB_E_NETWORK : GB_E_REFUSED,
-                       "the hub at %.*s refuses: %.*s (status %ld)",
+    enum gb_err e = status >= 500 ? GB_E_NETWORK : GB_E_REFUSED;
+    if (status == 403 && s.len > 8 && !memcmp(s.ptr, "TICKET: ", 8))
+        e = GB_E_TICKET;
+    return gb_fail_set(fail, e, "the hub at %.*s refuses: %.*s (status %ld)",
                        origin_length(url), url, (int)s.len, (const char *)s.ptr,
                        status);
 }

@@ -39,6 +39,7 @@ struct gb_client_post {
  *   GB_E_USAGE    the URL is none
  *   GB_E_NETWORK  no hub, silence, a connection that broke (what `take` got
  *                 before is good), a status of 500 and above
+ *   GB_E_TICKET   status 403, and the hub said so (docs/PROTOCOL.md)
  *   GB_E_REFUSED  another status; the text is what the hub said
  */
 enum gb_err gb_client_post(const struct gb_client_post *post,

@@ -144,6 +144,17 @@ unmark(struct syncing *s, const struct trip *t,
         gb_journal_mark(s->f->journal, false, &ignored);
 }
 
+/* The hub does not take the ticket of a journal that it never confirmed: what
+ * it has under that number is another's, so this one is a copy, too. */
+static void
+note_copy(struct syncing *s, const struct gb_journal_info *before)
+{
+    struct gb_fail ignored = {0};
+    if (!before->confirmed && s->f->journal &&
+        !gb_folder_reopen(s->f, GB_FOLDER_WRITE, &ignored))
+        gb_journal_mark_copy(s->f->journal, &ignored);
+}
+
 /* One round trip; *more says whether another one has something to do. */
 static enum gb_err
 round_trip(struct syncing *s, bool *more, struct gb_fail *fail)
@@ -158,6 +169,8 @@ round_trip(struct syncing *s, bool *more, struct gb_fail *fail)
         e = exchange(s, &t, fail);
         if (e)
             unmark(s, &t, &before);
+        if (e == GB_E_TICKET)
+            note_copy(s, &before);
     }
     if (!e)
         e = finish(s, &t, &before, &news, fail);

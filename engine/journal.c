@@ -106,6 +106,12 @@ gb_journal_mark(struct gb_journal *j, bool uncertain, struct gb_fail *fail)
     return gb_journal_put(j, "uncertain", uncertain, fail);
 }
 
+enum gb_err
+gb_journal_mark_copy(struct gb_journal *j, struct gb_fail *fail)
+{
+    return gb_journal_put(j, "copy", 1, fail);
+}
+
 /* What the ticket says, a row a value. */
 static enum gb_err
 write_enrolment(sqlite3 *db, const struct gb_enrolment *en,

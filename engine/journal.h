@@ -132,6 +132,12 @@ enum gb_err gb_journal_insert(struct gb_journal *j, int table,
 enum gb_err gb_journal_set(struct gb_journal *j, int table, int64_t id,
                            const struct gb_assign *values, int n,
                            struct gb_fail *fail);
+/* Whether the last set did not change what a column shows, though it is
+ * recorded as any other: `first`, or a ratchet without the level to go back
+ * (MERGE.md §5, §6).  The level of what is written now: the lower of device and
+ * actor. */
+bool gb_journal_kept(const struct gb_journal *j, int column);
+int gb_journal_level(const struct gb_journal *j);
 enum gb_err gb_journal_void(struct gb_journal *j, int table, int64_t id,
                             struct gb_span reason, struct gb_fail *fail);
 /* A record by the caller's own name, as design §9 has it: own records first,
@@ -151,6 +157,9 @@ enum gb_err gb_journal_import_note(struct gb_journal *j, const uint8_t hash[32],
  * the number of new sets. */
 enum gb_err gb_journal_seal(struct gb_journal *j, const struct gb_sign_key *key,
                             int *made, struct gb_fail *fail);
+/* The hub works with another journal under this number: from now on this one
+ * may go on under a new one (journal_again.h). */
+enum gb_err gb_journal_mark_copy(struct gb_journal *j, struct gb_fail *fail);
 /* Durable before an upload, and taken back by the delta that answers it. */
 enum gb_err gb_journal_mark(struct gb_journal *j, bool uncertain,
                             struct gb_fail *fail);

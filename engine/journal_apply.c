@@ -43,7 +43,7 @@ take_fields(struct gb_journal *j, const struct gb_delta_once *once,
         if (v.ptr)
             e = gb_journal_put_value(j, fields[i].key, &value, fail);
     }
-    return e;
+    return e ? e : gb_table_site_put(j->db, once->site, fail);
 }
 
 /* Attributes as lines, and whether the hub knows this device's key. */
@@ -236,7 +236,7 @@ gb_journal_delta_apply(struct gb_journal *j, const struct gb_sign_key *key,
             e = gb_fail_set(fail, r, "%s", again.text);
     }
     if (e == GB_E_FORK)
-        gb_journal_put(j, "copy", 1, NULL);
+        gb_journal_mark_copy(j, NULL);
     gb_arena_release(&d.arena);
     return e;
 }

@@ -7,6 +7,7 @@
 #include "journal.h"
 #include "line.h"
 #include "set.h"
+#include "table_site.h"
 
 /*
  * The journal's own tables.
@@ -47,9 +48,7 @@
     "CREATE TABLE _readonly(tbl INTEGER, id INTEGER, PRIMARY KEY(tbl, id))"    \
     " WITHOUT ROWID;"                                                          \
     "CREATE TABLE _lineage(device INTEGER PRIMARY KEY, parent INTEGER,"        \
-    " stamp INTEGER);"                                                         \
-    "CREATE TABLE site(name TEXT, timezone TEXT, offset_min INTEGER);"         \
-    "INSERT INTO site VALUES('', 'UTC', 0);"
+    " stamp INTEGER);" GB_TABLE_SITE GB_TABLE_SITE_NONE
 
 #define GB_JOURNAL_APPLICATION 1195526218
 

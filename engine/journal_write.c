@@ -116,6 +116,18 @@ update(struct gb_journal *j, int table, int64_t id, struct gb_buf *sql,
     return e || sqlite3_changes(j->db) ? e : check_record(j, table, id, fail);
 }
 
+bool
+gb_journal_kept(const struct gb_journal *j, int column)
+{
+    return j->c.kept >> column & 1;
+}
+
+int
+gb_journal_level(const struct gb_journal *j)
+{
+    return j->c.level;
+}
+
 enum gb_err
 gb_journal_set(struct gb_journal *j, int table, int64_t id,
                const struct gb_assign *values, int n, struct gb_fail *fail)

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "db.h"
+#include "table_site.h"
 
 /* An INSERT of literals needs some ten instructions a row. */
 #define INSTRUCTIONS_MAX 20000000
@@ -188,10 +188,7 @@ gb_load_open(struct gb_loading *l)
             gb_db_execf(l->db, l->fail, "CREATE TABLE %s(%s)",
                         gb_engine_tables[i].name, gb_engine_tables[i].columns);
     if (!err)
-        err = gb_db_exec(l->db,
-                         "CREATE TABLE site(name TEXT, timezone TEXT, "
-                         "offset_min INTEGER) STRICT",
-                         l->fail);
+        err = gb_db_exec(l->db, GB_TABLE_SITE, l->fail);
     sqlite3_set_authorizer(l->db, authorize, l);
     sqlite3_progress_handler(l->db, INSTRUCTIONS_MAX, stop, NULL);
     return err;

@@ -63,9 +63,8 @@ static const char create[] =
     "CREATE TABLE _lineage(device INTEGER PRIMARY KEY, parent INTEGER,"
     " stamp INTEGER);"
     "CREATE TABLE _origin(device INTEGER, stamp INTEGER, boot BLOB,"
-    " mono INTEGER, PRIMARY KEY(device, stamp, boot, mono)) WITHOUT ROWID;"
-    "CREATE TABLE site(name TEXT, timezone TEXT, offset_min INTEGER);"
-    "INSERT INTO site VALUES('', 'UTC', 0);";
+    " mono INTEGER, PRIMARY KEY(device, stamp, boot, mono)) WITHOUT "
+    "ROWID;" GB_TABLE_SITE GB_TABLE_SITE_NONE;
 
 sqlite3_stmt *
 gb_state_sql(struct gb_state *st, enum gb_state_sql which)

@@ -127,6 +127,11 @@ enum gb_err gb_state_device(struct gb_state *st, int number,
  * 0, where nobody has any. */
 enum gb_err gb_state_level(struct gb_state *st, bool actor, int64_t id,
                            uint64_t size, int *level, struct gb_fail *fail);
+/* The record that holds what one claims (state_rival.c): itself, unless another
+ * live one came first. */
+enum gb_err gb_state_holder(struct gb_state *st, int table,
+                            const struct gb_rec *r, int64_t *holder,
+                            struct gb_fail *fail);
 /* Largest effective stamp of all sets up to a size. */
 enum gb_err gb_state_stamp(struct gb_state *st, uint64_t size, int64_t *stamp,
                            struct gb_fail *fail);

@@ -4,6 +4,7 @@
 
 #include "lineage.h"
 #include "state.h"
+#include "table_site.h"
 #include "touch.h"
 
 /* The statements of the engine's own tables, prepared at open. */

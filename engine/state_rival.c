@@ -157,6 +157,28 @@ prepare(struct gb_state *st, const struct gb_claim *c, sqlite3_stmt **out,
     return e;
 }
 
+enum gb_err
+gb_state_holder(struct gb_state *st, int table, const struct gb_rec *r,
+                int64_t *holder, struct gb_fail *fail)
+{
+    struct gb_claim c = {.table = table, .id = r->id};
+    sqlite3_stmt *s = NULL;
+    bool row = false;
+    *holder = r->id;
+    gb_buf_init(&c.key, GB_SET_MAX);
+    write_key(r->table, r, &c.key);
+    enum gb_err e = gb_buf_check(&c.key, "what a record claims", fail);
+    if (!e && c.key.len)
+        e = prepare(st, &c, &s, fail);
+    if (s)
+        e = gb_db_step(s, &row, fail);
+    if (row && sqlite3_column_int(s, 1))
+        *holder = sqlite3_column_int64(s, 0);
+    sqlite3_finalize(s);
+    gb_buf_release(&c.key);
+    return e;
+}
+
 /* The first live one holds, the other live ones do not.  Verdicts are written
  * when all are known: the statement reads what they change. */
 static enum gb_err

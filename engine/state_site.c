@@ -116,11 +116,7 @@ apply_site(struct gb_state *st, struct gb_span payload, struct gb_fail *fail)
         e = put_site(st, "epoch", &value, fail);
     }
     if (!e)
-        e = gb_db_exec(st->db,
-                       "UPDATE site SET name = (SELECT value FROM _site WHERE "
-                       "key = 'name'), timezone = (SELECT value FROM _site "
-                       "WHERE key = 'timezone')",
-                       fail);
+        e = gb_table_site_put(st->db, payload, fail);
     return e ? e : gb_state_reload(st, fail);
 }
 

@@ -86,7 +86,7 @@ const char *gb_term_size(char out[GB_TERM_SIZE], uint64_t bytes);
 bool gb_term_zone_name(const char *name);
 /*
  * The zone in which times are shown, an IANA name ("Asia/Shanghai").  It is
- * the process's TZ: set once at the start, before there are threads.
+ * the process's TZ: set first before there are threads; again does nothing.
  * GB_E_UNKNOWN if this system does not know it.
  */
 enum gb_err gb_term_zone(const char *name, struct gb_fail *fail);

@@ -194,6 +194,9 @@ gb_term_zone(const char *name, struct gb_fail *fail)
                            "time zone '%s' is not known to this system: give "
                            "a name such as Asia/Shanghai (Debian: tzdata)",
                            name);
+    const char *old = getenv("TZ");
+    if (old && !strcmp(old, value)) /* again, where there may be threads */
+        return GB_OK;
     if (setenv("TZ", value, 1))
         return gb_fail_memory(fail);
     tzset();

@@ -3,8 +3,8 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
+#include "engine/table_site.h"
 #include "engine/term.h"
 #include "hub/field.h"
 
@@ -12,23 +12,11 @@
 static enum gb_err
 note_offset(struct gb_office *o, struct gb_fail *fail)
 {
-    int64_t ms, old;
-    struct tm local;
-    bool found;
+    int64_t ms;
     enum gb_err e = gb_office_now(o, &ms, fail);
     if (e == GB_E_CLOCK) /* refused where it matters */
         return GB_OK;
-    if (!e)
-        e = gb_db_int(gb_state_db(o->state), "SELECT offset_min FROM site",
-                      &old, &found, fail);
-    time_t seconds = (time_t)(ms / 1000);
-    if (e || !localtime_r(&seconds, &local))
-        return e;
-    long offset_min = local.tm_gmtoff / 60;
-    if (old == offset_min)
-        return GB_OK;
-    return gb_db_execf(gb_state_db(o->state), fail,
-                       "UPDATE site SET offset_min = %ld", offset_min);
+    return e ? e : gb_table_site_offset(gb_state_db(o->state), ms, fail);
 }
 
 /* "PROGRAM: LINE", as an error would be told. */

@@ -15,7 +15,7 @@ struct listing {
     struct gb_past past;
     struct gb_buf out;
     struct gb_json_writer json;
-    bool is_json;
+    bool is_json, review_now;
     unsigned review, decided;
 };
 
@@ -56,15 +56,25 @@ print_sib(struct listing *l, const struct gb_conflict *c, int i,
     return e;
 }
 
-/* A record beneath its void, or one whose claim another holds. */
+/* A record whose claim another holds. */
 static void
-print_record(struct listing *l, const struct gb_conflict *c)
+print_rival(struct listing *l, const struct gb_conflict *c)
+{
+    gb_buf_text(&l->out, "  NEEDS A PERSON; ");
+    gb_rival_claims(&c->lost, &l->out);
+    gb_buf_text(&l->out, "\n");
+    gb_rival_print(l->look.state, &c->lost, &l->out);
+    gb_buf_text(&l->out, "  ");
+    gb_rival_remedy(&c->lost, &l->out);
+    gb_buf_text(&l->out, "\n");
+}
+
+/* A record beneath its void. */
+static void
+print_void(struct listing *l, const struct gb_conflict *c)
 {
     char reason[GB_FIELD_TEXT];
-    if (c->kind == GB_CONFLICT_RIVAL) {
-        gb_buf_text(&l->out, "  another record holds what this one claims\n");
-        return;
-    }
+    gb_buf_text(&l->out, "  NEEDS A PERSON\n");
     struct gb_value v = gb_value_text(c->rec->voids->reason);
     gb_buf_text(&l->out, "  void (");
     gb_term_clean(&l->out, gb_span_text(gb_field_text(reason, &v)));
@@ -86,12 +96,12 @@ print_conflict(struct listing *l, const struct gb_conflict *c,
                       c->review ? "NEEDS A PERSON" : "decided by its rule",
                       gb_field_rule(rule, &t->columns[c->column].rule),
                       c->token);
+    else if (c->kind == GB_CONFLICT_RIVAL)
+        print_rival(l, c);
     else
-        gb_buf_text(&l->out, "  NEEDS A PERSON\n");
+        print_void(l, c);
     for (int i = 0; i < c->n && !e; i++)
         e = print_sib(l, c, i, fail);
-    if (c->kind != GB_CONFLICT_CELL)
-        print_record(l, c);
     return e;
 }
 
@@ -138,6 +148,8 @@ write_conflict(struct listing *l, const struct gb_conflict *c,
     gb_json_pair_bool(w, "review", c->review);
     if (c->kind == GB_CONFLICT_VOID)
         gb_json_pair_span(w, "reason", c->rec->voids->reason);
+    if (c->kind == GB_CONFLICT_RIVAL)
+        gb_rival_json(l->look.state, &c->lost, w);
     if (c->kind == GB_CONFLICT_CELL) {
         gb_json_pair_text(w, "column", t->columns[c->column].name);
         gb_json_pair_text(w, "rule", t->columns[c->column].rule.text);
@@ -158,6 +170,8 @@ static enum gb_err
 take(void *context, const struct gb_conflict *c, struct gb_fail *fail)
 {
     struct listing *l = context;
+    if (c->review != l->review_now)
+        return GB_OK;
     l->review += c->review;
     l->decided += !c->review;
     return l->is_json ? write_conflict(l, c, fail) : print_conflict(l, c, fail);
@@ -175,8 +189,10 @@ gb_cmd_conflicts(const struct gb_args *args)
         e = gb_past_open(&l.look, &l.past, &fail);
     if (l.is_json)
         gb_json_begin_array(&l.json);
-    if (!e)
+    for (int pass = 0; pass < 2 && !e; pass++) {
+        l.review_now = pass == 0; /* what needs a person comes first */
         e = gb_conflict_walk(l.look.state, take, &l, &fail);
+    }
     if (l.is_json) {
         gb_json_end_array(&l.json);
         gb_buf_text(&l.out, "\n");

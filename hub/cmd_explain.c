@@ -9,6 +9,7 @@
 #include "hub/explain.h"
 #include "hub/field.h"
 #include "hub/ledger_text.h"
+#include "hub/rival.h"
 
 /* What is asked for, and where the answer goes. */
 struct asking {
@@ -18,6 +19,7 @@ struct asking {
     int number, column;
     int64_t id;
     struct gb_explained x;
+    struct gb_lost_claim lost; /* rec NULL: nothing is */
     struct gb_buf out;
 };
 
@@ -185,9 +187,14 @@ print_record_state(struct asking *a)
     if (r->nvoids && gb_rec_void_review(r, gb_state_lineage(a->look.state)))
         gb_buf_text(b, "; NEEDS A PERSON: written by somebody who had not seen "
                        "it");
-    if (r->rival && !r->nvoids)
-        gb_buf_text(b, "; NEEDS A PERSON: another record holds what this one "
-                       "claims");
+    if (a->lost.rec) {
+        gb_buf_text(b, "; NEEDS A PERSON; ");
+        gb_rival_claims(&a->lost, b);
+        gb_buf_text(b, "\n");
+        gb_rival_print(a->look.state, &a->lost, b);
+        gb_buf_text(b, "  ");
+        gb_rival_remedy(&a->lost, b);
+    }
 }
 
 /* The writes of one column, or of the record itself (-1), under how it
@@ -302,6 +309,8 @@ write_all(struct asking *a)
     gb_json_pair_bool(&j, "written_unaware_of_void",
                       r && gb_rec_void_review(r, l));
     gb_json_pair_bool(&j, "rival_holds_claim", r && r->rival);
+    if (a->lost.rec)
+        gb_rival_json(a->look.state, &a->lost, &j);
     gb_json_key(&j, "cells");
     gb_json_begin_array(&j);
     for (int c = 0; c < a->table->ncolumns; c++)
@@ -356,6 +365,9 @@ explain(struct asking *a, const struct gb_args *args, struct gb_fail *fail)
         e = gb_fail_set(fail, GB_E_DATABASE,
                         "the ledger gives another record than hub.db has: "
                         "`gengbu-hub rebuild` makes it anew");
+    const struct gb_rec *r = &a->x.rec;
+    if (!e && a->x.found && r->rival && !r->nvoids)
+        e = gb_rival_find(a->look.state, a->number, r, &a->lost, fail);
     return e;
 }
 

@@ -46,11 +46,12 @@ find_schema(const struct gb_args *args, char out[GB_FILE_PATH_MAX],
 
 /* What to do next, and what to write down. */
 static enum gb_err
-welcome(const char *hub, const char *schema, struct gb_fail *fail)
+welcome(const struct gb_args *args, const char *schema, struct gb_fail *fail)
 {
     struct gb_office *o = NULL;
     char print[GB_FINGERPRINT_SIZE];
-    enum gb_err e = gb_office_open(hub, "gengbu-hub init", &o, fail);
+    const char *hub = gb_args_word(args, 0);
+    enum gb_err e = gb_cmd_open(args, "gengbu-hub init", &o, fail);
     if (e)
         return e;
     gb_key_fingerprint(print, &o->keys.ledger.public_key);
@@ -88,7 +89,7 @@ gb_cmd_init(const struct gb_args *args)
         e = gb_cmd_name("admin", plan.admin, 127, &fail);
     if (!e)
         e = gb_cmd_name("timezone", plan.timezone, 63, &fail);
-    if (!e)
+    if (!e) /* before there is a hub */
         e = gb_term_zone(plan.timezone, &fail);
     if (!e)
         e = find_schema(args, folder, &fail);
@@ -99,6 +100,6 @@ gb_cmd_init(const struct gb_args *args)
         e = gb_office_init(hub, &plan, &fail);
     gb_buf_release(&schema);
     if (!e)
-        e = welcome(hub, folder, &fail);
+        e = welcome(args, folder, &fail);
     return e ? gb_cmd_fail(args, &fail) : 0;
 }

@@ -96,6 +96,31 @@ tell(const char *column, const struct gb_value *v, int n)
     gb_buf_release(&clean);
 }
 
+/* No conflict, or one that is not settled here. */
+static enum gb_err
+nothing_here(struct resolving *w, const char *what, struct gb_fail *fail)
+{
+    struct gb_lost_claim lost;
+    char id[GB_ID_TEXT];
+    struct gb_buf remedy;
+    if (!w->rec.rival || w->rec.nvoids)
+        return gb_fail_set(fail, GB_E_STATE, "%s", what);
+    enum gb_err e =
+        gb_rival_find(w->office->state, w->table, &w->rec, &lost, fail);
+    if (e)
+        return e;
+    gb_buf_init(&remedy, GB_SCHEMA_MAX);
+    gb_rival_remedy(&lost, &remedy);
+    gb_id_print(id, lost.holder.id);
+    e = gb_fail_set(fail, GB_E_STATE,
+                    "%s:%s holds what this record claims, and that is settled "
+                    "%.*s",
+                    w->rec.table->name, id, (int)remedy.len,
+                    remedy.len ? (const char *)remedy.ptr : "");
+    gb_buf_release(&remedy);
+    return e;
+}
+
 /* Overwrites exactly the open siblings. */
 static enum gb_err
 resolve_cell(struct resolving *w, const char *reason, struct gb_fail *fail)
@@ -104,9 +129,8 @@ resolve_cell(struct resolving *w, const char *reason, struct gb_fail *fail)
     struct gb_value v = GB_VALUE_NULL;
     const char *expect = gb_args_value(w->args, "expect");
     if (!gb_conflict_cell(&w->rec, w->table, w->column, &c))
-        return gb_fail_set(fail, GB_E_STATE,
-                           "%s has no open conflict: nothing to resolve",
-                           w->rec.table->columns[w->column].name);
+        return nothing_here(
+            w, "this column has no open conflict: nothing to resolve", fail);
     if (expect && strcmp(expect, c.token))
         return gb_fail_set(fail, GB_E_STATE,
                            "the values have changed (expect is %s now): look "
@@ -142,9 +166,10 @@ static enum gb_err
 resolve_void(struct resolving *w, const char *reason, struct gb_fail *fail)
 {
     if (!gb_rec_void_review(&w->rec, gb_state_lineage(w->office->state)))
-        return gb_fail_set(fail, GB_E_STATE,
-                           "no write beneath a void waits here: name a column "
-                           "for other conflicts");
+        return nothing_here(w,
+                            "no write beneath a void waits here: name a column "
+                            "for other conflicts",
+                            fail);
     struct gb_op op = {.kind = GB_VOID,
                        .table = w->table,
                        .id = w->rec.id,

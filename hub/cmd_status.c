@@ -201,6 +201,7 @@ gb_cmd_rebuild(const struct gb_args *args)
 {
     struct gb_fail fail = {0};
     struct gb_lock serving = {.fd = -1};
+    struct gb_office *office = NULL;
     struct gb_progress progress;
     const char *hub = gb_args_word(args, 0);
     struct gb_buf out;
@@ -214,6 +215,9 @@ gb_cmd_rebuild(const struct gb_args *args)
         e = gb_cmd_serving(hub, "gengbu-hub rebuild", &serving, &fail);
     if (!e)
         e = gb_office_rebuild(hub, show_progress, &progress, &fail);
+    if (!e) /* the time zone's offset is not in the ledger */
+        e = gb_cmd_open(args, "gengbu-hub rebuild", &office, &fail);
+    gb_office_close(office);
     gb_progress_end(&progress);
     gb_lock_release(&serving);
     if (!e)

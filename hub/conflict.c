@@ -74,9 +74,10 @@ look_at(struct gb_state *st, const struct gb_rec *r, int table,
     if (!e && gb_rec_void_review(r, gb_state_lineage(st)))
         e = fn(context, &c, fail);
     c.kind = GB_CONFLICT_RIVAL;
-    if (!e && r->rival && !r->nvoids)
-        e = fn(context, &c, fail);
-    return e;
+    if (e || !r->rival || r->nvoids)
+        return e;
+    e = gb_rival_find(st, table, r, &c.lost, fail);
+    return e ? e : fn(context, &c, fail);
 }
 
 /* A record that was only inserted has no conflict, and no _code. */

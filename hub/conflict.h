@@ -8,7 +8,7 @@
 #ifndef GB_CONFLICT_H
 #define GB_CONFLICT_H
 
-#include "engine/state.h"
+#include "hub/rival.h"
 
 enum gb_conflict_kind {
     GB_CONFLICT_CELL, /* open siblings of a column */
@@ -31,6 +31,7 @@ struct gb_conflict {
     /* Names exactly these siblings: a resolution that expects it is refused
      * when they have changed. */
     char token[GB_CONFLICT_TOKEN];
+    struct gb_lost_claim lost; /* GB_CONFLICT_RIVAL */
 };
 
 /* The conflict of one column; false when it has none.  Siblings lie in the

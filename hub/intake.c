@@ -27,7 +27,8 @@ check_ticket(const struct gb_device *d, const struct gb_request *r,
                         memcmp(d->receive_key, r->receive_key, 32)))
         return gb_fail_set(fail, GB_E_TICKET,
                            "this ticket was used by another handheld: enrol "
-                           "this one anew");
+                           "this one anew, and `gengbu init JOURNAL --ticket "
+                           "NEW` goes on with its work");
     return GB_OK;
 }
 

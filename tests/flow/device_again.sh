@@ -174,6 +174,56 @@ wait_for()
 wait_for "$T/err"
 grep -q 'was replaced meanwhile.*again' "$T/err" || fail "$(cat "$T/err")"
 
+# A ticket that two handhelds used: the hub never knew the later one, whose
+# work goes on under a new number all the same.
+for n in 7 8; do
+    gengbu-hub enrol "$hub" --name "twice $n" --level 2 --set area=A \
+        --out "$T/$n.ticket" >"$T/enrol.out"
+done
+for who in 7 8; do
+    gengbu init "$T/$who" --ticket "$T/7.ticket" >"$T/init.out"
+    gengbu signin "$T/$who" 0-1 >"$T/out"
+    # two records at once, as both count from 7-1
+    id=$(note "$who" "under $who")
+    gengbu set "$T/$who" incident "$id" severity=serious note="of $who"
+    note "$who" "second under $who" >"$T/out"
+done
+# what refers to a record of its own follows it
+asked=$(gengbu record "$T/8" service_request kind=repair channel=phone \
+    contact="张先生" text="漏水")
+gengbu record "$T/8" request_event request_id="$asked" kind=received \
+    happened_at=now >"$T/out"
+sync 7
+# by stick, it is the hub that hears of it
+mkdir "$T/stick"
+gengbu export "$T/8" "$T/stick" >"$T/out"
+refused 1 'used by another handheld' gengbu-hub import "$hub" "$T/stick"
+refused 1 'no copy as far as it knows' gengbu init "$T/8" \
+    --ticket "$T/8.ticket" --hub "$url"
+refused 1 'used by another handheld.*--ticket' gengbu sync "$T/8" --hub "$url"
+gengbu status "$T/8" | grep -q '^copy ' || fail "$(gengbu status "$T/8")"
+note 8 "while a copy" >"$T/out" # and it works as it did
+gengbu init "$T/8" --ticket "$T/8.ticket" --hub "$url" >"$T/init.out"
+grep -q 'device 8 goes on for number 7: 6 operations captured again, 0 the' \
+    "$T/init.out" || fail "$(cat "$T/init.out")"
+sync 8
+sync 7
+for place in "under 7" "second under 7" "under 8" "second under 8" \
+    "while a copy"; do
+    same "$(count "$place")" 1 "records of '$place'"
+done
+for who in 7 8; do
+    same "$(sqlite3 "$hub/hub.db" "SELECT (id >> 40) || severity || note
+        FROM incident WHERE place = 'under $who'")" "${who}seriousof $who" \
+        "the record under $who"
+done
+same "$(sqlite3 "$hub/hub.db" "SELECT (q.id >> 40) || q.text || q.contact
+    FROM request_event AS e JOIN service_request AS q ON q.id = e.request_id")" \
+    "8漏水张先生" "the request that the event is of"
+# one that the hub confirmed is no copy
+refused 1 'no copy as far as it knows' gengbu init "$T/7" \
+    --ticket "$T/8.ticket" --hub "$url"
+
 # the first one goes on as if nothing had been
 note 1 later
 sync 1
@@ -181,7 +231,7 @@ sync copy
 sync other
 cp -R "$T/copy" "$T/2"
 cp -R "$T/other" "$T/3"
-digests 1 2 3
+digests 1 2 3 7 8
 same "$(gengbu-hub quarantine "$hub")" "nothing is in quarantine" quarantine
 stop_hub
 want=$(gengbu-hub digest "$hub")

@@ -167,6 +167,28 @@ same "$(gengbu show "$j" service_request @SR-1 --json |
     json 'd["fields"]["urged"]')" 14 "sums from lines"
 same "$(gengbu show "$j" incident @a7 --json |
     json 'd["fields"]["severity"]')" serious "a set from lines"
+
+# A write that its rule does not show is kept, and said so at once.
+notes()
+{
+    gengbu set "$j" "$@" >"$T/out" 2>"$T/err"
+    [ ! -s "$T/out" ] || fail "set says: $(cat "$T/out")"
+}
+notes incident 1-5 severity=minor --actor @wang
+same "$(cat "$T/err")" "gengbu: note: incident.severity shows what it did \
+before: going back needs level 2, and this is level 1, the lower of the \
+handheld's and the actor's; what was written is recorded all the same" \
+    "a severity that goes back"
+shift=$(gengbu record "$j" shift staff_id=@wang ended_at=08:00)
+notes shift "$shift" ended_at=09:00
+grep -q 'note: shift.ended_at shows what it did before: .*first' "$T/err" ||
+    fail "$(cat "$T/err")"
+notes incident 1-5 severity=critical --actor @wang # higher
+same "$(cat "$T/err")" "" "a note on a higher severity"
+notes incident 1-5 severity=serious --actor 0-1 # a supervisor on a level of 2
+same "$(cat "$T/err")" "" "a note on a correction"
+same "$(gengbu show "$j" incident 1-5 --json |
+    json 'd["fields"]["severity"]')" serious "a severity that was corrected"
 had=$(unsent)
 gengbu record "$j" --jsonl "$T/lines" --json >"$T/out"
 same "$(json 'd["lines"], d["skipped"], d["inserted"]' <"$T/out")" \

@@ -262,9 +262,17 @@ def write_list(path, results, points):
                                      outcome or ": ".join(broken)))
 
 
+def workers():
+    try:
+        return multiprocessing.Pool()
+    except OSError as e:
+        sys.exit("faults.sh: no locks for its workers: %s: /dev/shm must be "
+                 "there, and writable for this user (mode 1777)" % e)
+
+
 def main():
     prepare()
-    with multiprocessing.Pool() as pool:
+    with workers() as pool:
         points = dict(zip(STAGES, pool.map(Points, STAGES, 1)))
         wanted = os.environ.get("POINT", "").split("/")
         cells = [(points[c[0].stage], c, len(wanted) > 2)

@@ -208,6 +208,10 @@ static const struct {
     {"HTTP/1.0 200 OK\r\n\r\nto the end", GB_OK, "to the end", ""},
     {"HTTP/1.1 403 F\r\nContent-Length: 9\r\n\r\nnot mine\n", GB_E_REFUSED, "",
      " refuses: not mine (status 403)"},
+    {"HTTP/1.1 403 F\r\nContent-Length: 13\r\n\r\nTICKET: used\n", GB_E_TICKET,
+     "", " refuses: TICKET: used (status 403)"},
+    {"HTTP/1.1 500 F\r\nContent-Length: 13\r\n\r\nTICKET: used\n", GB_E_NETWORK,
+     "", " refuses: TICKET: used (status 500)"},
     {"HTTP/1.1 404 N\r\nContent-Length: 0\r\n\r\n", GB_E_REFUSED, "",
      "no reason is given (status 404)"},
     {"HTTP/1.1 302 F\r\nLocation: http://127.0.0.1:1/\r\n"
