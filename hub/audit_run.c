@@ -144,7 +144,7 @@ check_all(struct gb_audit *a, struct gb_fail *fail)
     struct gb_fail packs = {0};
     gb_progress_begin(&bar, "checking packs", 0, false);
     gb_progress_at(&bar, 0);
-    enum gb_err p = gb_ledger_verify_packs(a->ledger, a->scratch, &packs);
+    enum gb_err p = gb_ledger_verify_packs(a->ledger, &packs);
     gb_progress_end(&bar);
     if (p && !accuses(p))
         return gb_fail_set(fail, p, "%s", packs.text);
