@@ -9,7 +9,7 @@
 #include "engine/term.h"
 #include "hub/audit_private.h"
 
-#define GROUP 64       /* commits in one transaction of the scratch database */
+#define GROUP 256      /* commits in one transaction of the scratch database */
 #define PROBE_DAYS 8   /* where the batch of an unreadable commit is looked */
 #define PROBE_SETS 256 /* for: so many days and positions back */
 #define DAY_S 86400
