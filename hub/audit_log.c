@@ -57,7 +57,7 @@ open_state(struct gb_audit *a, const struct gb_oid *oid, struct gb_fail *fail)
         gb_state_on_fetch(a->state, gb_replay_fetch, a->ledger);
     if (!e)
         e = gb_db_exec(gb_state_db(a->state),
-                       "PRAGMA synchronous = OFF; PRAGMA cache_size = -12288",
+                       "PRAGMA synchronous = OFF; PRAGMA cache_size = -8192",
                        fail);
     return e;
 }
