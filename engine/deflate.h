@@ -43,6 +43,12 @@ enum gb_err gb_inflate(uint8_t *raw, size_t raw_len, struct gb_span deflated,
 enum gb_err gb_inflate_start(uint8_t *raw, size_t room, size_t *got,
                              struct gb_span deflated, struct gb_fail *fail);
 
+/* Inflate a zlib stream (RFC 1950) that begins here into exactly raw_len bytes,
+ * and see that its checksum is right.  What follows is not looked at.
+ * GB_E_FORMAT, GB_E_MEMORY. */
+enum gb_err gb_inflate_zlib(uint8_t *raw, size_t raw_len, struct gb_span bytes,
+                            struct gb_fail *fail);
+
 /* The CRC-32 of ISO 3309, as of gzip and of git's packs, and the Adler-32 of
  * RFC 1950. */
 uint32_t gb_crc32(struct gb_span s);

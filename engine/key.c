@@ -9,6 +9,7 @@
 #include "digest.h"
 
 #define KEYS_KNOWN 1024u
+#define KEYS_NEAR 8 /* places that are looked at for one */
 
 static_assert(crypto_sign_SEEDBYTES == GB_KEY_BYTES &&
                   crypto_sign_PUBLICKEYBYTES == GB_KEY_BYTES &&
@@ -53,10 +54,12 @@ gb_key_check(const struct gb_public_key *key, struct gb_fail *fail)
         bool used;
         struct gb_public_key key;
     } known[KEYS_KNOWN];
-    size_t at = (key->bytes[0] + 256u * key->bytes[1]) % KEYS_KNOWN;
-    if (known[at].used && gb_key_equal(&known[at].key, key))
-        return GB_OK;
+    size_t first = key->bytes[0] + 256u * key->bytes[1], i = 0;
+    for (; i < KEYS_NEAR && known[(first + i) % KEYS_KNOWN].used; i++)
+        if (gb_key_equal(&known[(first + i) % KEYS_KNOWN].key, key))
+            return GB_OK;
     if (crypto_core_ed25519_is_valid_point(key->bytes)) {
+        size_t at = (first + i % KEYS_NEAR) % KEYS_KNOWN;
         known[at].used = true;
         known[at].key = *key;
         return GB_OK;

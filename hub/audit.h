@@ -13,9 +13,12 @@
  * ledger key, which alone tells this site's ledger from one that somebody
  * made up; and a head that somebody remembers, which alone shows a cut tail.
  *
+ * Commits are read, and signatures verified, by all processors, ahead of the
+ * one that replays them; what is reported is the first that is wrong.
+ *
  * Nothing is held in memory that grows with the ledger, but 20 bytes for each
- * commit; the state is a database in a scratch folder under TMPDIR, which
- * also needs room for the largest pack.  All input is untrusted.
+ * commit, and four for each object of the pack that is checked; the state is a
+ * database in a scratch folder under TMPDIR.  All input is untrusted.
  */
 #ifndef GB_AUDIT_H
 #define GB_AUDIT_H

@@ -5,19 +5,16 @@
 #include "engine/clock.h"
 #include "hub/audit_private.h"
 
-/* Bytes that parsing one line may take. */
-#define LINE_ARENA ((size_t)4 * 1024 * 1024)
-
 void
 gb_audit_name(const struct gb_audit *a, size_t i, bool signature,
               char out[GB_LEDGER_NAME_MAX])
 {
     struct gb_ledger_name name = {.kind = signature ? GB_LEDGER_SIGNATURE
                                                     : GB_LEDGER_SET,
-                                  .position = a->message.first + i,
-                                  .device = a->lines[i].device,
-                                  .seq = a->lines[i].seq};
-    gb_ledger_name_write(out, &name, a->commit.time_s);
+                                  .position = a->in.message.first + i,
+                                  .device = a->read[i].device,
+                                  .seq = a->read[i].seq};
+    gb_ledger_name_write(out, &name, a->in.commit.time_s);
 }
 
 /* A line as it was read stands in its place and follows the one before. */
@@ -28,12 +25,12 @@ check_line(struct gb_audit *a, const struct gb_line *l, struct gb_fail *fail)
         return gb_fail_set(fail, GB_E_LEDGER, "its line is numbered %llu",
                            (unsigned long long)l->pos);
     /* The names of its files and the arithmetic of stamps rest on this. */
-    if (l->received_ms / 1000 != a->commit.time_s)
+    if (l->received_ms / 1000 != a->in.commit.time_s)
         return gb_fail_set(fail, GB_E_LEDGER,
                            "its line says that it was received at %lld ms, and "
                            "its commit is of %lld s",
                            (long long)l->received_ms,
-                           (long long)a->commit.time_s);
+                           (long long)a->in.commit.time_s);
     bool sane = l->received_ms <= GB_TIME_MAX;
     for (int i = 0; i < l->nadjust; i++)
         sane &= l->adjust[i] >= -GB_TIME_MAX && l->adjust[i] <= GB_TIME_MAX;
@@ -49,18 +46,12 @@ check_line(struct gb_audit *a, const struct gb_line *l, struct gb_fail *fail)
 
 /* Line i, whose text is set. */
 static enum gb_err
-take_line(struct gb_audit *a, size_t i, struct gb_arena *arena,
-          struct gb_fail *fail)
+take_line(struct gb_audit *a, size_t i, struct gb_fail *fail)
 {
-    struct gb_line l;
-    gb_arena_reset(arena);
-    gb_audit_at(a, a->message.first + i, 0);
-    enum gb_err e = gb_line_read(a->lines[i].text, arena, &l, fail);
-    if (!e)
-        e = check_line(a, &l, fail);
-    a->lines[i].device = l.device;
-    a->lines[i].seq = l.seq;
-    return e;
+    struct gb_line *l = &a->read[i];
+    gb_audit_at(a, a->in.message.first + i, 0);
+    enum gb_err e = gb_line_read(a->lines[i].text, &a->arena, l, fail);
+    return e ? e : check_line(a, l, fail);
 }
 
 /* Where each line lies; there must be as many as the commit says, which is one
@@ -68,8 +59,8 @@ take_line(struct gb_audit *a, size_t i, struct gb_arena *arena,
 static enum gb_err
 split(struct gb_audit *a, struct gb_fail *fail)
 {
-    struct gb_span rest = gb_buf_view(&a->batch);
-    uint64_t want = a->message.head.size - a->message.first + 1, n = 0;
+    struct gb_span rest = a->in.batch.lines;
+    uint64_t want = a->in.message.head.size - a->in.message.first + 1, n = 0;
     for (size_t i = 0; i < rest.len; i++)
         n += rest.ptr[i] == '\n';
     if (n != want || rest.ptr[rest.len - 1] != '\n')
@@ -77,7 +68,9 @@ split(struct gb_audit *a, struct gb_fail *fail)
                            "its batch has %llu whole lines for %llu positions",
                            (unsigned long long)n, (unsigned long long)want);
     a->lines = calloc((size_t)n, sizeof *a->lines);
-    if (!a->lines)
+    a->read = calloc((size_t)n, sizeof *a->read);
+    a->operations = calloc((size_t)n, sizeof *a->operations);
+    if (!a->lines || !a->read || !a->operations)
         return gb_fail_memory(fail);
     for (; a->nlines < n; a->nlines++) {
         const uint8_t *end = memchr(rest.ptr, '\n', rest.len);
@@ -92,14 +85,25 @@ split(struct gb_audit *a, struct gb_fail *fail)
 enum gb_err
 gb_audit_batch(struct gb_audit *a, struct gb_fail *fail)
 {
-    struct gb_arena arena;
-    gb_audit_at(a, a->message.first, a->message.head.size);
+    gb_audit_at(a, a->in.message.first, a->in.message.head.size);
+    gb_arena_init(&a->arena, GB_REPLAY_MAX);
     enum gb_err e = split(a, fail);
-    gb_arena_init(&arena, LINE_ARENA);
     for (size_t i = 0; i < a->nlines && !e; i++)
-        e = take_line(a, i, &arena, fail);
-    gb_arena_release(&arena);
+        e = take_line(a, i, fail);
     return e;
+}
+
+void
+gb_audit_batch_release(struct gb_audit *a)
+{
+    free(a->lines);
+    free(a->read);
+    free(a->operations);
+    gb_arena_release(&a->arena);
+    a->lines = NULL;
+    a->read = NULL;
+    a->operations = NULL;
+    a->nlines = 0;
 }
 
 /* ------------------------------------------------------------- counting -- */
@@ -132,21 +136,11 @@ count_line(struct gb_audit_report *r, const struct gb_line *l,
     d->received_ms = l->received_ms;
 }
 
-enum gb_err
-gb_audit_count(struct gb_audit *a, struct gb_fail *fail)
+void
+gb_audit_count(struct gb_audit *a)
 {
-    struct gb_arena arena;
-    struct gb_line l;
-    enum gb_err e = GB_OK;
-    gb_arena_init(&arena, LINE_ARENA);
-    for (size_t i = 0; i < a->nlines && !e; i++) {
-        gb_arena_reset(&arena);
-        e = gb_line_read(a->lines[i].text, &arena, &l, fail);
-        if (!e)
-            count_line(a->report, &l, a->lines[i].operations);
-    }
-    gb_arena_release(&arena);
+    for (size_t i = 0; i < a->nlines; i++)
+        count_line(a->report, &a->read[i], a->operations[i]);
     a->report->commits++;
     a->report->signatures += a->signatures;
-    return e;
 }

@@ -58,10 +58,10 @@ static enum gb_err
 check_signature(struct gb_audit *a, struct gb_fail *fail)
 {
     struct gb_sshsig sig;
-    if (!a->commit.signature.len)
+    if (!a->in.commit.signature.len)
         return gb_fail_set(fail, GB_E_SIGNATURE, "it is not signed");
-    struct gb_sha512 hash = gb_sha512(a->commit.payload);
-    enum gb_err e = gb_sshsig_parse_header(&sig, a->commit.signature, fail);
+    struct gb_sha512 hash = gb_sha512(a->in.commit.payload);
+    enum gb_err e = gb_sshsig_parse_header(&sig, a->in.commit.signature, fail);
     if (!e)
         e = gb_sshsig_check(&sig, &a->ledger_key, GB_NS_GIT, &hash, fail);
     if (!e)
@@ -75,12 +75,12 @@ check_words(struct gb_audit *a, struct gb_fail *fail)
 {
     char site[33];
     uint64_t size = a->state ? gb_state_size(a->state) : 0;
-    const struct gb_ledger_commit *c = &a->commit;
-    if (a->message.first != size + 1)
+    const struct gb_ledger_commit *c = &a->in.commit;
+    if (a->in.message.first != size + 1)
         return gb_fail_set(fail, GB_E_LEDGER,
                            "its batch begins at position %llu, and the log "
                            "before it ends at %llu",
-                           (unsigned long long)a->message.first,
+                           (unsigned long long)a->in.message.first,
                            (unsigned long long)size);
     if (c->time_s >= GB_AUDIT_TIME_END)
         return gb_fail_set(fail, GB_E_LEDGER, "its time is not of this era");
@@ -98,12 +98,15 @@ gb_audit_commit(struct gb_audit *a, const struct gb_oid *oid,
     char hex[2 * GB_OID_BYTES + 1];
     uint64_t next = a->state ? gb_state_size(a->state) + 1 : 1;
     gb_audit_at(a, next, next);
-    enum gb_err e = gb_ledger_commit_read(a->ledger, oid, &a->commit, fail);
-    if (e)
+    enum gb_err e = GB_OK;
+    if (a->in.upto < GB_AUDIT_READ_MESSAGE) {
+        *fail = a->in.fail;
+        e = fail->code;
+    }
+    if (a->in.upto == GB_AUDIT_READ_NOTHING)
         return e; /* its words name the commit */
-    e = gb_ledger_message_read(&a->message, a->commit.message, fail);
     if (!e)
-        gb_audit_at(a, next, a->message.head.size);
+        gb_audit_at(a, next, a->in.message.head.size);
     if (!e && !a->state)
         e = first_key(a, oid, fail);
     if (!e && !a->state)

@@ -16,36 +16,6 @@
 
 /* ---------------------------------------------------------------- lists -- */
 
-void
-gb_audit_files_clear(struct gb_audit_files *files)
-{
-    for (size_t i = 0; i < files->n; i++)
-        free(files->list[i].path);
-    free(files->list);
-    *files = (struct gb_audit_files){0};
-}
-
-static enum gb_err
-add(struct gb_audit_files *files, const char *path, struct gb_span bytes,
-    char kind, struct gb_fail *fail)
-{
-    if (files->n == files->room) {
-        size_t room = 2 * files->room + 64;
-        struct gb_audit_file *list =
-            realloc(files->list, room * sizeof *files->list);
-        if (list) {
-            files->list = list;
-            files->room = room;
-        }
-    }
-    char *copy = files->n < files->room ? strdup(path) : NULL;
-    if (!copy)
-        return gb_fail_memory(fail);
-    files->list[files->n++] =
-        (struct gb_audit_file){copy, gb_sha256(bytes), kind};
-    return GB_OK;
-}
-
 static int
 by_path(const void *a, const void *b)
 {
@@ -62,118 +32,69 @@ sort(struct gb_audit_files *files)
 
 /* ---------------------------------------------------- files of the batch -- */
 
-static enum gb_err
-take_batch(struct gb_audit *a, const struct gb_ledger_name *name,
-           const struct gb_ledger_change *c, struct gb_fail *fail)
-{
-    char expect[GB_LEDGER_NAME_MAX];
-    gb_ledger_name_write(expect, name, a->commit.time_s);
-    if (name->position != a->message.first || strcmp(c->path, expect))
-        return gb_fail_set(fail, GB_E_LEDGER,
-                           "%s: is not the batch of a commit of this time, "
-                           "from position %llu",
-                           c->path, (unsigned long long)a->message.first);
-    gb_buf_span(&a->batch, c->bytes);
-    return gb_buf_check(&a->batch, c->path, fail);
-}
-
-/* A set or its signature: looked at when the lines are known. */
-static enum gb_err
-take_name(struct gb_audit *a, const struct gb_ledger_name *name,
-          struct gb_fail *fail)
-{
-    if (a->nnames == a->names_room) {
-        size_t room = 2 * a->names_room + 64;
-        struct gb_ledger_name *names = realloc(a->names, room * sizeof *names);
-        if (!names)
-            return gb_fail_memory(fail);
-        a->names = names;
-        a->names_room = room;
-    }
-    a->names[a->nnames++] = *name;
-    return GB_OK;
-}
-
-/* One file that the commit changes; a gb_ledger_change_fn. */
-static enum gb_err
-take_change(void *context, const struct gb_ledger_change *c,
-            struct gb_fail *fail)
-{
-    struct gb_audit *a = context;
-    struct gb_ledger_name name;
-    if (!gb_ledger_name_read(&name, c->path))
-        return gb_fail_set(fail, GB_E_LEDGER, "%s: no hub writes such a file",
-                           c->path);
-    if (name.kind == GB_LEDGER_OTHER)
-        return add(&a->changed, c->path, c->bytes, c->kind, fail);
-    if (c->kind != 'A') { /* it was there, so a batch before has it */
-        gb_audit_at(a, name.position, 0);
-        return gb_fail_set(fail, GB_E_LEDGER,
-                           "%s: %s by the commit of position %llu", c->path,
-                           c->kind == 'D' ? "removed" : "changed",
-                           (unsigned long long)a->message.first);
-    }
-    return name.kind == GB_LEDGER_BATCH ? take_batch(a, &name, c, fail)
-                                        : take_name(a, &name, fail);
-}
-
 /* Something of the commit cannot be read: the first set that this concerns,
  * if it is a set. */
 static void
 blame(struct gb_audit *a, const struct gb_oid *oid)
 {
     char path[GB_LEDGER_NAME_MAX];
-    struct gb_buf bytes;
+    struct gb_buf text, bytes;
     struct gb_fail ignored = {0};
     struct gb_ledger_name name = {.kind = GB_LEDGER_BATCH,
-                                  .position = a->message.first};
-    gb_ledger_name_write(path, &name, a->commit.time_s);
-    gb_buf_clear(&a->batch);
-    if (gb_ledger_read_at(a->ledger, oid, path, &a->batch, &ignored) ||
-        gb_audit_batch(a, &ignored) || a->nlines > BLAME_MAX) {
-        gb_audit_at(a, a->message.first, a->message.head.size);
-        return;
-    }
-    gb_audit_at(a, a->message.first, a->message.head.size);
+                                  .position = a->in.message.first};
+    gb_ledger_name_write(path, &name, a->in.commit.time_s);
+    gb_buf_init(&text, GB_LEDGER_FILE_MAX);
     gb_buf_init(&bytes, GB_LEDGER_FILE_MAX);
-    for (size_t i = 0; i < 2 * a->nlines; i++) {
+    bool known = !gb_ledger_read_at(a->ledger, oid, path, &text, &ignored);
+    a->in.batch.lines = gb_buf_view(&text);
+    known = known && !gb_audit_batch(a, &ignored) && a->nlines <= BLAME_MAX;
+    gb_audit_at(a, a->in.message.first, a->in.message.head.size);
+    for (size_t i = 0; known && i < 2 * a->nlines; i++) {
         gb_buf_clear(&bytes);
         gb_audit_name(a, i / 2, i % 2, path);
         if (gb_ledger_read_at(a->ledger, oid, path, &bytes, &ignored)) {
-            gb_audit_at(a, a->message.first + i / 2, 0);
+            gb_audit_at(a, a->in.message.first + i / 2, 0);
             break;
         }
     }
     gb_buf_release(&bytes);
+    gb_buf_release(&text);
+    a->in.batch.lines = GB_SPAN(NULL, 0);
+    gb_audit_batch_release(a);
 }
 
 enum gb_err
 gb_audit_changes(struct gb_audit *a, const struct gb_oid *oid,
                  struct gb_fail *fail)
 {
-    uint64_t first = a->message.first, last = a->message.head.size;
+    uint64_t first = a->in.message.first, last = a->in.message.head.size;
     gb_audit_at(a, first, last);
-    enum gb_err e = gb_ledger_changes(a->ledger, oid, take_change, a, fail);
-    if (e && a->report->position == first && last > first)
-        blame(a, oid);
-    if (e)
-        return e;
-    sort(&a->changed);
-    return a->batch.len ? GB_OK
-                        : gb_fail_set(fail, GB_E_LEDGER,
-                                      "it adds no batch, or an empty one");
+    if (a->in.upto != GB_AUDIT_READ_ALL) {
+        if (a->in.position)
+            gb_audit_at(a, a->in.position, 0);
+        else if (last > first)
+            blame(a, oid);
+        *fail = a->in.fail;
+        return fail->code;
+    }
+    sort(&a->in.changed);
+    return a->in.batch.lines.len
+               ? GB_OK
+               : gb_fail_set(fail, GB_E_LEDGER,
+                             "it adds no batch, or an empty one");
 }
 
-/* One file of a set: it must belong to a line of this batch. */
+/* The k-th file of a set: it must belong to a line of this batch. */
 static enum gb_err
-check_name(struct gb_audit *a, const struct gb_ledger_name *name,
-           struct gb_fail *fail)
+check_name(struct gb_audit *a, size_t k, struct gb_fail *fail)
 {
-    char is[GB_LEDGER_NAME_MAX], expect[GB_LEDGER_NAME_MAX];
-    uint64_t first = a->message.first;
+    char expect[GB_LEDGER_NAME_MAX];
+    const struct gb_ledger_name *name = &a->in.names[k];
+    const char *path = a->in.batch.files[k].path;
+    uint64_t first = a->in.message.first;
     bool signature = name->kind == GB_LEDGER_SIGNATURE;
     if (name->position < first || name->position - first >= a->nlines) {
-        gb_audit_at(a, first, a->message.head.size);
+        gb_audit_at(a, first, a->in.message.head.size);
         return gb_fail_set(fail, GB_E_LEDGER,
                            "it adds set %u of device %d at position %llu, "
                            "which is not in its batch",
@@ -183,16 +104,11 @@ check_name(struct gb_audit *a, const struct gb_ledger_name *name,
     size_t i = (size_t)(name->position - first);
     gb_audit_at(a, name->position, 0);
     gb_audit_name(a, i, signature, expect);
-    gb_ledger_name_write(is, name, a->commit.time_s);
-    struct gb_ledger_name want;
-    bool read = gb_ledger_name_read(&want, expect);
-    gb_assert(read);
-    if (strcmp(is, expect) || name->year != want.year ||
-        name->month != want.month || name->day != want.day)
+    if (strcmp(path, expect))
         return gb_fail_set(fail, GB_E_LEDGER,
                            "%s: its name or its folder is not what its line "
                            "wants, %s",
-                           is, expect);
+                           path, expect);
     a->lines[i].signature |= signature;
     a->lines[i].set |= !signature;
     return GB_OK;
@@ -203,17 +119,17 @@ gb_audit_names(struct gb_audit *a, struct gb_fail *fail)
 {
     char path[GB_LEDGER_NAME_MAX];
     enum gb_err e = GB_OK;
-    for (size_t i = 0; i < a->nnames && !e; i++)
-        e = check_name(a, &a->names[i], fail);
+    for (size_t i = 0; i < a->in.nnames && !e; i++)
+        e = check_name(a, i, fail);
     for (size_t i = 0; i < a->nlines && !e; i++) {
         if (a->lines[i].set && a->lines[i].signature)
             continue;
-        gb_audit_at(a, a->message.first + i, 0);
+        gb_audit_at(a, a->in.message.first + i, 0);
         gb_audit_name(a, i, a->lines[i].set, path);
         e = gb_fail_set(fail, GB_E_LEDGER, "%s is missing", path);
     }
     if (!e)
-        gb_audit_at(a, a->message.first, a->message.head.size);
+        gb_audit_at(a, a->in.message.first, a->in.message.head.size);
     return e;
 }
 
@@ -224,7 +140,7 @@ static enum gb_err
 take_wanted(void *context, const char *path, struct gb_span bytes,
             struct gb_fail *fail)
 {
-    return add(context, path, bytes, 'A', fail);
+    return gb_audit_files_add(context, path, bytes, 'A', fail);
 }
 
 /* The entry of a list that begins with this path, or NULL; *i moves on. */
@@ -281,9 +197,9 @@ compare(const char *path, const struct gb_audit_file *was,
 static bool
 tree_may_change(const struct gb_audit *a)
 {
-    bool hub = a->changed.n > 0;
+    bool hub = a->in.changed.n > 0;
     for (size_t i = 0; i < a->nlines; i++)
-        hub |= a->lines[i].device == 0;
+        hub |= a->read[i].device == 0;
     return hub;
 }
 
@@ -294,12 +210,12 @@ gb_audit_tree(struct gb_audit *a, struct gb_fail *fail)
     const char *path;
     if (!tree_may_change(a))
         return GB_OK;
-    enum gb_err e = add(&now, ".gitattributes",
-                        gb_span_text(GB_LEDGER_ATTRIBUTES), 'A', fail);
+    enum gb_err e = gb_audit_files_add(
+        &now, ".gitattributes", gb_span_text(GB_LEDGER_ATTRIBUTES), 'A', fail);
     if (!e)
         e = gb_tree_files(a->state, take_wanted, &now, fail);
     sort(&now);
-    const struct gb_audit_files *lists[3] = {&a->tree, &now, &a->changed};
+    const struct gb_audit_files *lists[3] = {&a->tree, &now, &a->in.changed};
     size_t at[3] = {0};
     while (!e && (path = least(lists, at))) {
         const struct gb_audit_file *f[3];

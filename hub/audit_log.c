@@ -9,7 +9,7 @@
 #include "engine/term.h"
 #include "hub/audit_private.h"
 
-#define GROUP 64       /* commits in one transaction of the scratch database */
+#define GROUP 256      /* commits in one transaction of the scratch database */
 #define PROBE_DAYS 8   /* where the batch of an unreadable commit is looked */
 #define PROBE_SETS 256 /* for: so many days and positions back */
 #define DAY_S 86400
@@ -20,13 +20,8 @@
 static void
 drop_commit(struct gb_audit *a)
 {
-    gb_ledger_commit_release(&a->commit);
-    gb_buf_clear(&a->batch);
-    free(a->lines);
-    a->lines = NULL;
-    a->nlines = 0;
-    gb_audit_files_clear(&a->changed);
-    a->nnames = 0;
+    gb_audit_read_release(&a->in);
+    gb_audit_batch_release(a);
     a->signatures = 0;
 }
 
@@ -48,19 +43,22 @@ open_state(struct gb_audit *a, const struct gb_oid *oid, struct gb_fail *fail)
     if (e)
         return e;
     gb_hex_encode(site, info.site, sizeof info.site);
-    if (!gb_span_equal(a->commit.site, gb_span_text(site)))
-        return gb_fail_set(
-            fail, GB_E_SITE, "the commit is of site \"%.*s\", its set of %s",
-            (int)a->commit.site.len, (const char *)a->commit.site.ptr, site);
+    if (!gb_span_equal(a->in.commit.site, gb_span_text(site)))
+        return gb_fail_set(fail, GB_E_SITE,
+                           "the commit is of site \"%.*s\", its set of %s",
+                           (int)a->in.commit.site.len,
+                           (const char *)a->in.commit.site.ptr, site);
     memcpy(a->site, info.site, sizeof a->site);
     memcpy(a->report->site, info.site, sizeof a->site);
     snprintf(db, sizeof db, "%s/state.db", a->scratch);
     e = gb_state_open(db, a->site, &a->state, fail);
-    /* Nobody needs this database after a crash. */
+    /* Nobody needs this database after a crash, nor in a hurry. */
     if (!e)
         gb_state_on_fetch(a->state, gb_replay_fetch, a->ledger);
     if (!e)
-        e = gb_db_exec(gb_state_db(a->state), "PRAGMA synchronous = OFF", fail);
+        e = gb_db_exec(gb_state_db(a->state),
+                       "PRAGMA synchronous = OFF; PRAGMA cache_size = -8192",
+                       fail);
     return e;
 }
 
@@ -78,14 +76,15 @@ strip_position(struct gb_fail *fail, uint64_t position)
 
 /* Apply the batch, and look at each set before that. */
 static enum gb_err
-replay(struct gb_audit *a, const struct gb_oid *oid, struct gb_fail *fail)
+replay(struct gb_audit *a, struct gb_fail *fail)
 {
     struct gb_replay r = {.state = a->state,
-                          .ledger = a->ledger,
                           .check = gb_audit_one,
-                          .context = a};
-    enum gb_err e = gb_replay_commit(&r, oid, fail);
-    gb_audit_at(a, a->message.first, a->message.head.size);
+                          .context = a,
+                          .lines = a->read,
+                          .operations = a->operations};
+    enum gb_err e = gb_replay_lines(&r, &a->in.batch, fail);
+    gb_audit_at(a, a->in.message.first, a->in.message.head.size);
     if (!e)
         return GB_OK;
     gb_audit_at(a, r.position, 0);
@@ -99,7 +98,7 @@ check_head(struct gb_audit *a, struct gb_fail *fail)
 {
     char is[65];
     struct gb_head head = gb_state_head(a->state);
-    const struct gb_head *says = &a->message.head;
+    const struct gb_head *says = &a->in.message.head;
     if (head.size == says->size && head.epoch == says->epoch &&
         !memcmp(head.root, says->root, sizeof head.root))
         return GB_OK;
@@ -159,7 +158,7 @@ check_commit(struct gb_audit *a, const struct gb_oid *oid, struct gb_fail *fail)
             e = gb_state_begin(a->state, fail);
     }
     if (!e)
-        e = replay(a, oid, fail);
+        e = replay(a, fail);
     if (!e)
         e = check_head(a, fail);
     if (!e)
@@ -170,11 +169,11 @@ check_commit(struct gb_audit *a, const struct gb_oid *oid, struct gb_fail *fail)
         e = gb_audit_tree(a, fail);
     if (!e)
         e = next_key(a, fail);
-    if (!e)
-        e = gb_audit_count(a, fail);
-    if (!e)
-        a->report->head = a->message.head;
-    return e;
+    if (e)
+        return e;
+    gb_audit_count(a);
+    a->report->head = a->in.message.head;
+    return GB_OK;
 }
 
 /* ------------------------------------------------------------ all of them --
@@ -241,11 +240,14 @@ check_commits(struct gb_audit *a, const struct gb_ledger_log *log,
               struct gb_fail *fail)
 {
     struct gb_progress bar;
-    enum gb_err e = GB_OK;
+    struct gb_audit_ahead *ahead;
+    enum gb_err e = gb_audit_ahead_open(&ahead, a->plan->ledger, log, fail);
     gb_progress_begin(&bar, "checking commits", log->count, false);
     for (size_t i = 0; i < log->count && !e; i++) {
         if (a->plan->stop && *a->plan->stop)
             e = gb_fail_set(fail, GB_E_STATE, "stopped");
+        else
+            gb_audit_ahead_take(ahead, a->ledger, &a->in);
         if (!e)
             e = check_commit(a, &log->commits[i], fail);
         drop_commit(a);
@@ -258,6 +260,7 @@ check_commits(struct gb_audit *a, const struct gb_ledger_log *log,
         gb_progress_at(&bar, i + 1);
     }
     gb_progress_end(&bar);
+    gb_audit_ahead_close(ahead);
     return e;
 }
 

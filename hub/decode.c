@@ -5,6 +5,15 @@ enum gb_err
 gb_decode(const struct gb_state *st, struct gb_span signed_bytes,
           struct gb_decoded *out, struct gb_fail *fail)
 {
+    struct gb_sha256 sha = gb_sha256(signed_bytes);
+    return gb_decode_hashed(st, signed_bytes, &sha, out, fail);
+}
+
+enum gb_err
+gb_decode_hashed(const struct gb_state *st, struct gb_span signed_bytes,
+                 const struct gb_sha256 *sha, struct gb_decoded *out,
+                 struct gb_fail *fail)
+{
     struct gb_fail why = {0};
     *out = (struct gb_decoded){0};
     enum gb_err e = gb_set_info(signed_bytes, &out->info, fail);
@@ -13,7 +22,7 @@ gb_decode(const struct gb_state *st, struct gb_span signed_bytes,
     out->schema = gb_state_schema_of(st, out->info.schema);
     out->in = (struct gb_incoming){.signed_bytes = signed_bytes,
                                    .info = &out->info,
-                                   .sha = gb_sha256(signed_bytes),
+                                   .sha = *sha,
                                    .times = !out->schema};
     e = out->schema ? gb_set_decode(signed_bytes, out->schema, &out->set, &why)
                     : gb_set_decode_times(signed_bytes, &out->set, &why);

@@ -18,6 +18,11 @@ struct gb_decoded {
  * are no failure: good is false, and the state gives the verdict. */
 enum gb_err gb_decode(const struct gb_state *st, struct gb_span signed_bytes,
                       struct gb_decoded *out, struct gb_fail *fail);
+/* The same when their hash is known. */
+enum gb_err gb_decode_hashed(const struct gb_state *st,
+                             struct gb_span signed_bytes,
+                             const struct gb_sha256 *sha,
+                             struct gb_decoded *out, struct gb_fail *fail);
 void gb_decoded_release(struct gb_decoded *d);
 
 #endif

@@ -53,14 +53,17 @@ report(struct walk *w, char kind, const git_oid *oid, struct gb_fail *fail)
     if (++w->changes > GB_LEDGER_CHANGES_MAX)
         return gb_fail_set(fail, GB_E_LIMIT, "more than %d files in a commit",
                            GB_LEDGER_CHANGES_MAX);
-    if (kind != 'D') {
-        enum gb_err err = gb_git_object(&object, w->l, oid, GIT_OBJECT_BLOB,
-                                        GB_LEDGER_FILE_MAX, fail);
-        if (err)
-            return gb_fail_wrap(fail, "%s", w->path);
-        c.bytes = gb_git_bytes(object);
+    enum gb_err err =
+        kind == 'D' ? GB_OK : gb_shelf_fetch(w->l, oid, &c.bytes, fail);
+    if (!err && kind != 'D' && !c.bytes.ptr) {
+        err = gb_git_object(&object, w->l, oid, GIT_OBJECT_BLOB,
+                            GB_LEDGER_FILE_MAX, fail);
+        if (!err)
+            c.bytes = gb_git_bytes(object);
     }
-    enum gb_err err = w->fn(w->ctx, &c, fail);
+    if (err)
+        return gb_fail_wrap(fail, "%s", w->path);
+    err = w->fn(w->ctx, &c, fail);
     git_odb_object_free(object);
     return err;
 }
@@ -85,16 +88,38 @@ differ(struct walk *w, const struct gb_entry *before,
     return err;
 }
 
+/* A folder as it was; most often the one that was looked at last. */
+static enum gb_err
+read_before(struct walk *w, const git_oid *oid, struct gb_tree *out,
+            struct gb_fail *fail)
+{
+    struct gb_compared *s = &w->l->seen[w->depth];
+    if (!s->tree.object || !git_oid_equal(&s->oid, oid))
+        return gb_tree_read(out, w->l, oid, NULL, fail);
+    *out = s->tree;
+    *s = (struct gb_compared){0};
+    return GB_OK;
+}
+
+/* Keep it for the commit that follows. */
+static void
+keep(struct walk *w, const git_oid *oid, const struct gb_tree *t)
+{
+    struct gb_compared *s = &w->l->seen[w->depth];
+    gb_tree_release(&s->tree);
+    *s = (struct gb_compared){*oid, *t};
+}
+
 /* Two folders, entry by entry in git's order. */
 static enum gb_err
 compare(struct walk *w, const git_oid *before, const git_oid *after,
         struct gb_fail *fail)
 {
     struct gb_tree a = {0}, b = {0};
-    enum gb_err err = gb_tree_read(&a, w->l, before, fail);
+    enum gb_err err = read_before(w, before, &a, fail);
     if (!err)
-        err = gb_tree_read(&b, w->l, after, fail);
-    for (size_t i = 0, j = 0; !err && (i < a.count || j < b.count);) {
+        err = gb_tree_read(&b, w->l, after, &a, fail);
+    for (size_t i = b.alike, j = i; !err && (i < a.count || j < b.count);) {
         const struct gb_entry *x = i < a.count ? &a.entries[i] : NULL;
         const struct gb_entry *y = j < b.count ? &b.entries[j] : NULL;
         int order = !x ? 1 : !y ? -1 : gb_entry_compare(x, y);
@@ -108,7 +133,7 @@ compare(struct walk *w, const git_oid *before, const git_oid *after,
         j += order >= 0;
     }
     gb_tree_release(&a);
-    gb_tree_release(&b);
+    keep(w, after, &b); /* transferred */
     return err;
 }
 

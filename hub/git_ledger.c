@@ -26,15 +26,17 @@ start(void)
         /* Unlimited by default: a process that runs out of file handles is
          * told "object not found" of objects that are there. */
         {GIT_OPT_SET_MWINDOW_FILE_LIMIT, 64},
-        {GIT_OPT_SET_MWINDOW_SIZE, 32u << 20},
-        {GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, 512u << 20},
+        /* What is mapped counts as memory of the process. */
+        {GIT_OPT_SET_MWINDOW_SIZE, 1u << 20},
+        {GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, 8u << 20},
 #ifdef GB_HAVE_PACK_MAX_OBJECT_SIZE /* 1.5.1 with its security update */
         {GIT_OPT_SET_PACK_MAX_OBJECT_SIZE, 2 * (size_t)GB_LEDGER_FILE_MAX},
 #endif
     };
     static const int switches[][2] = {
         {GIT_OPT_ENABLE_FSYNC_GITDIR, 1},
-        {GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 1},
+        /* gb_git_read() does, in a third of the time. */
+        {GIT_OPT_ENABLE_STRICT_HASH_VERIFICATION, 0},
         /* A hub's folder may belong to its service, an audited copy to anyone;
          * nothing in a repository is ever run. */
         {GIT_OPT_SET_OWNER_VALIDATION, 0},
@@ -447,6 +449,9 @@ gb_ledger_close(struct gb_ledger *l)
     if (!l)
         return;
     gb_ledger_discard(l);
+    for (int i = 0; i <= GB_LEDGER_DEPTH_MAX; i++)
+        gb_tree_release(&l->seen[i].tree);
+    gb_shelf_free(l->shelf);
     git_odb_free(l->odb);
     git_repository_free(l->repo);
     free(l);

@@ -10,7 +10,7 @@
  *   git_diff.c    what a commit changed  git_fold.c         versions of folders
  *   git_sha1.c    a checksum             git_verify.c       for the auditor
  *   git_memory.c  without a disk         git_whole.c   what is lost
- *   git_new.c     the pack of a batch
+ *   git_new.c     the pack of a batch   git_fetch.c    small files, fast
  *
  * libgit2 keeps objects, packs and refs; the bytes of folders and commits are
  * written and read here, strictly and in the one form that they have.
@@ -30,6 +30,26 @@
 #define GB_PACK_NAME_MAX 256
 #define GB_GIT_ROOT_MAX (GB_FILE_PATH_MAX - 600) /* bytes of its path */
 
+struct gb_entry {
+    struct gb_span name;
+    bool folder;
+    git_oid oid;
+};
+
+/* A folder; the names point into its object or into the caller's memory. */
+struct gb_tree {
+    git_odb_object *object;
+    struct gb_entry *entries; /* owned, in git's order */
+    size_t count;
+    size_t alike; /* so many begin the folder that it was read beside, too */
+};
+
+/* A folder of the commit whose changes were asked for last. */
+struct gb_compared {
+    git_oid oid;
+    struct gb_tree tree; /* without an object: none */
+};
+
 struct gb_ledger {
     char root[GB_FILE_PATH_MAX];    /* the repository */
     char objects[GB_FILE_PATH_MAX]; /* its objects/ */
@@ -38,6 +58,8 @@ struct gb_ledger {
     git_odb *odb;
     git_odb_backend *memory;       /* of the odb: a batch's objects; or NULL */
     struct gb_ledger_store *store; /* all is in memory, and above is empty */
+    struct gb_compared seen[GB_LEDGER_DEPTH_MAX + 1]; /* one of each depth */
+    struct gb_shelf *shelf; /* NULL: nothing was fetched */
     bool write;
     bool prepared;               /* the next three are set */
     git_oid next, parent;        /* parent: zeros at the root */
@@ -67,6 +89,11 @@ int gb_git_add(git_odb *odb, git_odb_backend *b, int priority);
 
 /* -------------------------------------------------------- git_read.c -- */
 
+/* The name of an object. */
+void gb_git_hash(git_oid *out, git_object_t type, struct gb_span bytes);
+/* git_odb_read(), which is told not to: see that the object is what its name
+ * says.  *out is NULL otherwise. */
+int gb_git_read(git_odb_object **out, git_odb *odb, const git_oid *oid);
 /* An object of a type, of at most `max` bytes; free with git_odb_object_free.
  * Its hash has been checked. */
 enum gb_err gb_git_object(git_odb_object **out, struct gb_ledger *l,
@@ -79,19 +106,6 @@ enum gb_err gb_git_one_pack(git_odb **out, const struct gb_ledger *l,
 
 /* -------------------------------------------------------- git_tree.c -- */
 
-struct gb_entry {
-    struct gb_span name;
-    bool folder;
-    git_oid oid;
-};
-
-/* A folder; the names point into its object or into the caller's memory. */
-struct gb_tree {
-    git_odb_object *object;
-    struct gb_entry *entries; /* owned, in git's order */
-    size_t count;
-};
-
 /* Whether a name of a file or folder may stand in a ledger. */
 bool gb_tree_name_good(struct gb_span name);
 /* Whether a path of a file may. */
@@ -101,9 +115,11 @@ int gb_entry_compare(const struct gb_entry *a, const struct gb_entry *b);
 /* The entry of that name and sort, or NULL. */
 const struct gb_entry *gb_tree_find(const struct gb_tree *t,
                                     struct gb_span name, bool folder);
-/* Read a folder; zeros stand for the empty one. */
+/* Read a folder; zeros stand for the empty one.  What it has in common with
+ * `like` (or NULL), an earlier version, is not taken apart again. */
 enum gb_err gb_tree_read(struct gb_tree *out, struct gb_ledger *l,
-                         const git_oid *oid, struct gb_fail *fail);
+                         const git_oid *oid, const struct gb_tree *like,
+                         struct gb_fail *fail);
 void gb_tree_release(struct gb_tree *t);
 /* Append the object's bytes. */
 void gb_tree_write(struct gb_buf *out, const struct gb_entry *entries,
@@ -181,6 +197,9 @@ enum gb_err gb_idx_open(struct gb_idx *out, const struct gb_ledger *l,
                         const char *name, struct gb_fail *fail);
 void gb_idx_close(struct gb_idx *idx);
 bool gb_idx_has(const struct gb_idx *idx, const uint8_t oid[GB_OID_BYTES]);
+/* The same, and in which row it is. */
+bool gb_idx_find(const struct gb_idx *idx, const uint8_t oid[GB_OID_BYTES],
+                 size_t *row);
 /* Where the i-th object begins in its pack, and its checksum there. */
 uint64_t gb_idx_at(const struct gb_idx *idx, size_t i);
 uint32_t gb_idx_crc(const struct gb_idx *idx, size_t i);
@@ -191,6 +210,14 @@ enum gb_err gb_idx_write(const struct gb_ledger *l, const char *name,
                          struct gb_fail *fail);
 /* Remove a pack's files; errors are left for the next time. */
 void gb_pack_remove(const struct gb_ledger *l, const char *name);
+
+/* ------------------------------------------------------ git_fetch.c -- */
+
+/* A small file, valid until the next call; without a pointer when it has to be
+ * read with gb_git_object(). */
+enum gb_err gb_shelf_fetch(struct gb_ledger *l, const git_oid *oid,
+                           struct gb_span *out, struct gb_fail *fail);
+void gb_shelf_free(struct gb_shelf *s); /* NULL is harmless */
 
 /* --------------------------------------------------------- git_new.c -- */
 

@@ -220,12 +220,23 @@ gb_idx_close(struct gb_idx *idx)
 bool
 gb_idx_has(const struct gb_idx *idx, const uint8_t oid[GB_OID_BYTES])
 {
-    size_t low = 0, high = idx->count;
+    size_t row;
+    return gb_idx_find(idx, oid, &row);
+}
+
+bool
+gb_idx_find(const struct gb_idx *idx, const uint8_t oid[GB_OID_BYTES],
+            size_t *row)
+{
+    const uint8_t *fanout = idx->map + HEAD + 4 * (size_t)oid[0];
+    size_t low = oid[0] ? u32(fanout - 4) : 0, high = u32(fanout);
     while (low < high) {
         size_t mid = low + (high - low) / 2;
         int order = memcmp(oid, idx->oids + mid * GB_OID_BYTES, GB_OID_BYTES);
-        if (!order)
+        if (!order) {
+            *row = mid;
             return true;
+        }
         if (order < 0)
             high = mid;
         else

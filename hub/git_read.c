@@ -1,10 +1,40 @@
 /* git_read.c - see ledger.h: objects, files, and the list of commits. */
 #include "git_ledger.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* ----------------------------------------------------------- objects -- */
+
+void
+gb_git_hash(git_oid *out, git_object_t type, struct gb_span bytes)
+{
+    char head[32];
+    struct gb_sha1 sum;
+    int n = snprintf(head, sizeof head, "%s %zu", git_object_type2string(type),
+                     bytes.len);
+    gb_sha1_init(&sum);
+    gb_sha1_add(&sum, GB_SPAN(head, (size_t)n + 1));
+    gb_sha1_add(&sum, bytes);
+    gb_sha1_final(&sum, out->id);
+}
+
+int
+gb_git_read(git_odb_object **out, git_odb *odb, const git_oid *oid)
+{
+    git_oid is;
+    int rc = git_odb_read(out, odb, oid);
+    if (rc < 0)
+        return rc;
+    gb_git_hash(&is, git_odb_object_type(*out), gb_git_bytes(*out));
+    if (git_oid_equal(&is, oid))
+        return 0;
+    git_odb_object_free(*out);
+    *out = NULL;
+    git_error_set_str(GIT_ERROR_ODB, "it is not what its name says");
+    return GIT_EMISMATCH;
+}
 
 enum gb_err
 gb_git_object(git_odb_object **out, struct gb_ledger *l, const git_oid *oid,
@@ -25,7 +55,7 @@ gb_git_object(git_odb_object **out, struct gb_ledger *l, const git_oid *oid,
     if (len > max)
         return gb_fail_set(fail, GB_E_LIMIT, "object %s has %zu bytes of %zu",
                            hex, len, max);
-    if (git_odb_read(out, l->odb, oid) < 0)
+    if (gb_git_read(out, l->odb, oid) < 0)
         return gb_git_fail(fail, GB_E_LEDGER, "object %s", hex);
     return GB_OK;
 }
@@ -72,7 +102,7 @@ step(struct gb_ledger *l, git_oid *oid, struct gb_span name, bool folder,
      bool *found, struct gb_fail *fail)
 {
     struct gb_tree t;
-    enum gb_err err = gb_tree_read(&t, l, oid, fail);
+    enum gb_err err = gb_tree_read(&t, l, oid, NULL, fail);
     if (err)
         return err;
     const struct gb_entry *e = gb_tree_find(&t, name, folder);

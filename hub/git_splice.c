@@ -360,7 +360,7 @@ read_back(struct splice *s, const char *made, struct gb_fail *fail)
         git_odb_object *object = NULL;
         git_oid oid;
         memcpy(oid.id, s->sorted[i]->oid, GB_OID_BYTES);
-        if (s->sorted[i]->folded && git_odb_read(&object, odb, &oid) < 0)
+        if (s->sorted[i]->folded && gb_git_read(&object, odb, &oid) < 0)
             err = gb_git_fail(fail, GB_E_IO, "%s: read back", made);
         git_odb_object_free(object);
     }

@@ -111,12 +111,51 @@ read_entry(struct gb_reader *r, struct gb_entry *e)
     return true;
 }
 
+/* How many bytes two texts begin with alike. */
+static size_t
+alike(struct gb_span a, struct gb_span b)
+{
+    const size_t step = 512;
+    size_t n = a.len < b.len ? a.len : b.len, i = 0;
+    while (n - i >= step && !memcmp(a.ptr + i, b.ptr + i, step))
+        i += step;
+    while (i < n && a.ptr[i] == b.ptr[i])
+        i++;
+    return i;
+}
+
+/* Take over the entries with which both folders begin, byte by byte; returns
+ * how many bytes they are. */
+static size_t
+copy_entries(struct gb_tree *t, const struct gb_tree *like,
+             struct gb_span bytes)
+{
+    if (!like || !like->count)
+        return 0;
+    struct gb_span old = gb_git_bytes(like->object);
+    size_t same = alike(old, bytes), end = 0;
+    for (; t->count < like->count; t->count++) {
+        struct gb_entry *e = &t->entries[t->count];
+        *e = like->entries[t->count];
+        size_t at = (size_t)(e->name.ptr - old.ptr);
+        if (at + e->name.len + 1 + GB_OID_BYTES > same)
+            break;
+        e->name.ptr = bytes.ptr + at;
+        end = at + e->name.len + 1 + GB_OID_BYTES;
+    }
+    return end;
+}
+
 /* All entries of a folder, in strict order. */
 static bool
-read_entries(struct gb_tree *t, struct gb_span bytes)
+read_entries(struct gb_tree *t, const struct gb_tree *like,
+             struct gb_span bytes)
 {
-    struct gb_reader r = gb_reader_of(bytes);
+    size_t done = copy_entries(t, like, bytes);
+    struct gb_reader r =
+        gb_reader_of(GB_SPAN(bytes.ptr + done, bytes.len - done));
     size_t room = bytes.len / ENTRY_SMALLEST;
+    t->alike = t->count;
     while (!gb_read_done(&r)) {
         struct gb_entry *e = &t->entries[t->count];
         if (t->count == room || !read_entry(&r, e))
@@ -134,7 +173,7 @@ read_entries(struct gb_tree *t, struct gb_span bytes)
 
 enum gb_err
 gb_tree_read(struct gb_tree *out, struct gb_ledger *l, const git_oid *oid,
-             struct gb_fail *fail)
+             const struct gb_tree *like, struct gb_fail *fail)
 {
     *out = (struct gb_tree){0};
     if (git_oid_is_zero(oid))
@@ -148,7 +187,7 @@ gb_tree_read(struct gb_tree *out, struct gb_ledger *l, const git_oid *oid,
     out->entries = calloc(room + 1, sizeof *out->entries);
     if (!out->entries)
         err = gb_fail_memory(fail);
-    else if (!read_entries(out, bytes))
+    else if (!read_entries(out, like, bytes))
         err = gb_fail_set(fail, GB_E_LEDGER,
                           "folder %s holds something that no hub writes",
                           git_oid_tostr_s(oid));

@@ -1,114 +1,232 @@
 /*
- * git_verify.c - see ledger.h: packs against the indexes made from them.
+ * git_verify.c - see ledger.h: packs, byte by byte, against their indexes.
  *
- * git's indexer hashes every object and the whole pack, so an equal index
- * proves that each object is what its name says and none was left out.
+ * Each pack is read once from its first byte to its last.  The objects that its
+ * index names must fill it without a gap, each being a whole zlib stream
+ * (git_splice.c) with the checksum that the index has, and being what its name
+ * says; then none was left out, and the index is the one that the pack makes.
+ * Beyond the one object that is looked at, four bytes for each are held.
  */
 #include "git_ledger.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#define CHUNK 65536
+#include "engine/deflate.h"
 
-/* Feed a pack to the indexer. */
-static enum gb_err
-feed(git_indexer *indexer, const char *path, struct gb_fail *fail)
+#define HEAD 12               /* "PACK", u32 2, u32 objects */
+#define TYPES_PLAIN_MAX 4     /* commit, tree, blob, tag */
+#define AROUND_MAX (1u << 20) /* what a stream may be longer than its bytes */
+
+struct checking {
+    const struct gb_ledger *l;
+    const char *name;
+    struct gb_idx idx;
+    uint32_t *order; /* rows of the index as their objects lie in the pack */
+    FILE *file;
+    git_odb *odb; /* the pack alone, for differences; NULL: not needed yet */
+    struct gb_sha1 sum;
+    struct gb_buf packed, raw; /* the object in work */
+};
+
+/* --------------------------------------------------------------- reading -- */
+
+static int
+by_place(const void *a, const void *b, void *idx)
 {
-    git_indexer_progress progress = {0};
-    char chunk[CHUNK];
-    enum gb_err err = GB_OK;
-    ssize_t n = -1;
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    while (!err && fd >= 0 && (n = read(fd, chunk, sizeof chunk)) > 0)
-        if (git_indexer_append(indexer, chunk, (size_t)n, &progress) < 0)
-            err = gb_git_fail(fail, GB_E_LEDGER, "%s", path);
-    if (!err && n < 0)
-        err = gb_fail_set(fail, GB_E_IO, "%s: %s", path, strerror(errno));
-    if (fd >= 0)
-        close(fd);
-    if (!err && git_indexer_commit(indexer, &progress) < 0)
-        err = gb_git_fail(fail, GB_E_LEDGER, "%s", path);
+    uint64_t x = gb_idx_at(idx, *(const uint32_t *)a);
+    uint64_t y = gb_idx_at(idx, *(const uint32_t *)b);
+    return x < y ? -1 : x > y;
+}
+
+static enum gb_err
+open_pack(struct checking *c, struct gb_fail *fail)
+{
+    char path[GB_FILE_PATH_MAX];
+    enum gb_err err = gb_idx_open(&c->idx, c->l, c->name, fail);
+    if (err == GB_E_MISSING) /* merged away while we looked */
+        return gb_fail_set(fail, GB_E_IO, "%s: is gone", c->name);
+    if (err)
+        return err;
+    c->order = calloc((size_t)c->idx.count + 1, sizeof *c->order);
+    if (!c->order)
+        return gb_fail_memory(fail);
+    for (uint32_t i = 0; i < c->idx.count; i++)
+        c->order[i] = i;
+    qsort_r(c->order, c->idx.count, sizeof *c->order, by_place, &c->idx);
+    gb_git_join(path, c->l->packs, c->name, ".pack");
+    c->file = fopen(path, "rbe");
+    return c->file ? GB_OK : gb_file_fail(fail, errno, path, "read");
+}
+
+static void
+close_pack(struct checking *c)
+{
+    gb_idx_close(&c->idx);
+    free(c->order);
+    if (c->file)
+        fclose(c->file);
+    git_odb_free(c->odb);
+    gb_buf_release(&c->packed);
+    gb_buf_release(&c->raw);
+}
+
+/* The next so many bytes, into c->packed. */
+static enum gb_err
+take(struct checking *c, uint64_t len, struct gb_fail *fail)
+{
+    gb_buf_clear(&c->packed);
+    uint8_t *to = gb_buf_grow(&c->packed, (size_t)len);
+    if (!to)
+        return gb_buf_check(&c->packed, "an object of a pack", fail);
+    if (fread(to, 1, (size_t)len, c->file) != len)
+        return ferror(c->file) ? gb_fail_set(fail, GB_E_IO, "cannot be read")
+                               : gb_fail_set(fail, GB_E_LEDGER, "cut short");
+    gb_sha1_add(&c->sum, gb_buf_view(&c->packed));
+    return GB_OK;
+}
+
+/* --------------------------------------------------------------- objects -- */
+
+/* Inflate what stands behind an object's head, into c->raw: all of it, and
+ * nothing more. */
+static enum gb_err
+inflate(struct checking *c, size_t head, uint64_t len, struct gb_fail *fail)
+{
+    const uint8_t *p = c->packed.ptr + head;
+    size_t n = c->packed.len - head;
+    if (c->packed.len < head + 6 || (p[0] & 15) != 8 || (p[1] & 32) ||
+        (p[0] * 256 + p[1]) % 31)
+        return gb_fail_set(fail, GB_E_FORMAT, "not a zlib stream");
+    gb_buf_clear(&c->raw);
+    uint8_t *to = len > SIZE_MAX ? NULL : gb_buf_grow(&c->raw, (size_t)len);
+    if (!to)
+        return gb_buf_check(&c->raw, "an object of a pack", fail);
+    enum gb_err err = gb_inflate(to, (size_t)len, GB_SPAN(p + 2, n - 6),
+                                 GB_SPAN(NULL, 0), fail);
+    struct gb_reader sum = gb_reader_of(GB_SPAN(p + n - 4, 4));
+    if (!err && gb_read_u32(&sum) != gb_adler32(gb_buf_view(&c->raw)))
+        err = gb_fail_set(fail, GB_E_FORMAT, "its checksum");
     return err;
 }
 
-/* Whether two files have the same bytes. */
-static enum gb_err
-same_files(const char *a, const char *b, bool *same, struct gb_fail *fail)
+/* Where the zlib stream of an object begins; 0: nowhere. */
+static size_t
+stream_at(struct gb_span bytes, unsigned type, size_t at)
 {
-    FILE *x = fopen(a, "rbe"), *y = fopen(b, "rbe");
-    enum gb_err err = GB_OK;
-    char p[CHUNK], q[CHUNK];
-    *same = x && y;
-    for (size_t n = sizeof p; *same && n == sizeof p;) {
-        n = fread(p, 1, sizeof p, x);
-        *same = fread(q, 1, sizeof q, y) == n && memcmp(p, q, n) == 0;
-    }
-    if (!x || !y || ferror(x) || ferror(y))
-        err = gb_fail_set(fail, GB_E_IO, "%s: cannot be read", x ? b : a);
-    if (x)
-        fclose(x);
-    if (y)
-        fclose(y);
+    if (type == GB_PACKED_REF)
+        return at + GB_OID_BYTES;
+    while (type == GB_PACKED_OFS && at < bytes.len && bytes.ptr[at] & 0x80)
+        at++;
+    return type == GB_PACKED_OFS ? at + 1 : type <= TYPES_PLAIN_MAX ? at : 0;
+}
+
+/* A difference, applied to what it is one from. */
+static enum gb_err
+check_difference(struct checking *c, const git_oid *oid, struct gb_fail *fail)
+{
+    git_odb_object *object = NULL;
+    enum gb_err err =
+        c->odb ? GB_OK : gb_git_one_pack(&c->odb, c->l, c->name, fail);
+    if (!err && gb_git_read(&object, c->odb, oid) < 0)
+        err = gb_git_fail(fail, GB_E_LEDGER, "a difference");
+    git_odb_object_free(object);
     return err;
 }
 
-/* Index one pack anew in `dir`, and compare. */
+/* The object in c->packed is the one that a row of the index names. */
 static enum gb_err
-verify(struct gb_ledger *l, const char *name, const char *dir,
-       struct gb_fail *fail)
+check_object(struct checking *c, size_t row, struct gb_fail *fail)
 {
-    char pack[GB_FILE_PATH_MAX], idx[GB_FILE_PATH_MAX];
-    char made[GB_FILE_PATH_MAX] = "", copy[GB_FILE_PATH_MAX] = "";
-    char label[GB_PACK_NAME_MAX];
-    git_indexer *indexer = NULL;
-    bool same = false;
+    git_oid is, oid;
+    unsigned type;
+    uint64_t len;
+    size_t at;
+    struct gb_span bytes = gb_buf_view(&c->packed);
+    memcpy(oid.id, c->idx.oids + row * GB_OID_BYTES, GB_OID_BYTES);
+    if (gb_crc32(bytes) != gb_idx_crc(&c->idx, row))
+        return gb_fail_set(fail, GB_E_FORMAT, "its index's checksum");
+    if (!gb_packed_head(bytes, &type, &len, &at) || !type ||
+        !(at = stream_at(bytes, type, at)))
+        return gb_fail_set(fail, GB_E_FORMAT, "no object");
+    enum gb_err err = inflate(c, at, len, fail);
+    if (err || type > TYPES_PLAIN_MAX)
+        return err ? err : check_difference(c, &oid, fail);
+    gb_git_hash(&is, (git_object_t)type, gb_buf_view(&c->raw));
+    return git_oid_equal(&is, &oid)
+               ? GB_OK
+               : gb_fail_set(fail, GB_E_FORMAT, "not what its name says");
+}
 
-    gb_git_join(pack, l->packs, name, ".pack");
-    gb_git_join(idx, l->packs, name, ".idx");
-    if (git_indexer_new(&indexer, dir, 0, NULL, NULL) < 0)
-        return gb_git_fail(fail, GB_E_IO, "%s", dir);
-    enum gb_err err = feed(indexer, pack, fail);
+/* ----------------------------------------------------------------- packs -- */
+
+/* The i-th object of the pack. */
+static enum gb_err
+take_object(struct checking *c, size_t i, uint64_t end, struct gb_fail *fail)
+{
+    char hex[2 * GB_OID_BYTES + 1];
+    size_t row = c->order[i];
+    uint64_t from = gb_idx_at(&c->idx, row);
+    if (i + 1 < c->idx.count)
+        end = gb_idx_at(&c->idx, c->order[i + 1]);
+    enum gb_err err = take(c, end - from, fail);
+    if (!err)
+        err = check_object(c, row, fail);
+    if (err == GB_E_FORMAT || err == GB_E_LIMIT)
+        err = GB_E_LEDGER;
+    gb_hex_encode(hex, c->idx.oids + row * GB_OID_BYTES, GB_OID_BYTES);
+    if (err)
+        fail->code = err;
+    return err ? gb_fail_wrap(fail, "object %s", hex) : GB_OK;
+}
+
+/* All of a pack that is open: `size` bytes. */
+static enum gb_err
+read_pack(struct checking *c, uint64_t size, struct gb_fail *fail)
+{
+    uint8_t sum[GB_OID_BYTES];
+    uint64_t end = size - GB_OID_BYTES;
+    uint64_t first = c->idx.count ? gb_idx_at(&c->idx, c->order[0]) : end;
+    enum gb_err err = take(c, HEAD, fail);
+    if (!err && first != HEAD)
+        err =
+            gb_fail_set(fail, GB_E_LEDGER, "not all objects are in its index");
+    for (size_t i = 0; !err && i < c->idx.count; i++)
+        err = take_object(c, i, end, fail);
+    gb_sha1_final(&c->sum, sum);
+    if (!err)
+        err = take(c, GB_OID_BYTES, fail);
+    if (!err && memcmp(sum, c->packed.ptr, sizeof sum))
+        err = gb_fail_set(fail, GB_E_LEDGER, "its checksum is another");
+    return err;
+}
+
+static enum gb_err
+verify(const struct gb_ledger *l, const struct gb_pack *p, struct gb_fail *fail)
+{
+    struct checking c = {.l = l, .name = p->name};
+    gb_sha1_init(&c.sum);
+    gb_buf_init(&c.raw, 2 * (size_t)GB_LEDGER_FILE_MAX);
+    gb_buf_init(&c.packed, 2 * (size_t)GB_LEDGER_FILE_MAX + AROUND_MAX);
+    enum gb_err err = open_pack(&c, fail);
     if (!err) {
-        snprintf(label, sizeof label, "pack-%s", git_indexer_name(indexer));
-        gb_git_join(made, dir, label, ".idx");
-        gb_git_join(copy, dir, label, ".pack");
-        err = same_files(idx, made, &same, fail);
+        err = read_pack(&c, p->size, fail);
+        if (err)
+            err = gb_fail_wrap(fail, "%s%s.pack", l->packs, p->name);
     }
-    if (!err && !same)
-        err = gb_fail_set(fail, GB_E_LEDGER,
-                          "%s: not the index of its pack; move it away and "
-                          "make it again with `git index-pack %s`",
-                          idx, pack);
-    git_indexer_free(indexer);
-    if (*made)
-        unlink(made);
-    if (*copy)
-        unlink(copy);
+    close_pack(&c);
     return err;
 }
 
 enum gb_err
-gb_ledger_verify_packs(struct gb_ledger *l, const char *scratch,
-                       struct gb_fail *fail)
+gb_ledger_verify_packs(const struct gb_ledger *l, struct gb_fail *fail)
 {
-    char dir[GB_FILE_PATH_MAX];
     struct gb_packs packs;
-    enum gb_err err = gb_git_room(scratch, fail);
-    if (err)
-        return err;
-    gb_git_join(dir, scratch, "gengbu-packs-XXXXXX", "");
-    if (!mkdtemp(dir))
-        return gb_fail_set(fail, GB_E_IO, "%s: %s", dir, strerror(errno));
-    err = gb_packs_list(&packs, l, fail);
+    enum gb_err err = gb_packs_list(&packs, l, fail);
     for (size_t i = 0; !err && i < packs.count; i++)
-        err = verify(l, packs.list[i].name, dir, fail);
+        err = verify(l, &packs.list[i], fail);
     gb_packs_release(&packs);
-    rmdir(dir);
     return err;
 }

@@ -126,7 +126,7 @@ update(struct batch *b, size_t from, size_t to, size_t skip, git_oid *oid,
     size_t count = 0;
 
     gb_buf_init(&bytes, GB_LEDGER_FILE_MAX);
-    enum gb_err err = gb_tree_read(&old, b->l, oid, fail);
+    enum gb_err err = gb_tree_read(&old, b->l, oid, NULL, fail);
     if (err)
         return err;
     list = calloc(old.count + (to - from), sizeof *list);
@@ -197,7 +197,7 @@ verify(struct batch *b, struct gb_fail *fail)
     enum gb_err err = gb_git_one_pack(&fresh, b->l, b->l->pack, fail);
     for (size_t i = 0; !err && i < b->nmade; i++) {
         git_odb_object *object = NULL;
-        if (git_odb_read(&object, fresh, &b->made[i]) < 0)
+        if (gb_git_read(&object, fresh, &b->made[i]) < 0)
             err = gb_git_fail(fail, GB_E_IO, "%s: read back", b->l->pack);
         git_odb_object_free(object);
     }

@@ -226,12 +226,11 @@ enum gb_err gb_ledger_changes(struct gb_ledger *l, const struct gb_oid *commit,
                               struct gb_fail *fail);
 
 /*
- * Hash every object of every pack again and compare the indexes made from that
- * with those on disk.  `scratch` is an existing folder with room for the
- * largest pack; what is written there is removed again.  For the auditor,
- * before anything else is read, and slow: it reads the whole ledger.
+ * Read every pack from end to end: each object is what its name says, and
+ * their indexes are those that they make.  For the auditor; meanwhile another
+ * thread may read with this handle.
  */
-enum gb_err gb_ledger_verify_packs(struct gb_ledger *l, const char *scratch,
+enum gb_err gb_ledger_verify_packs(const struct gb_ledger *l,
                                    struct gb_fail *fail);
 
 #endif

@@ -268,6 +268,54 @@ memory_may_fail(void **state)
     assert_true(alloc_sweep(there_and_back, NULL) >= 6);
 }
 
+/* A zlib stream of either sort, with something behind it: as it is, and with
+ * each of its bits flipped. */
+static void
+zlib_streams(void **state)
+{
+    uint8_t back[sizeof text];
+    struct gb_fail fail = {0};
+    struct gb_span raw = gb_span_text(text);
+    (void)state;
+    for (int stored = 0; stored < 2; stored++) {
+        struct gb_buf b, d = packed(raw, NONE, true);
+        gb_buf_init(&b, 1000);
+        gb_buf_u16(&b, 0x7801);
+        if (stored) {
+            gb_buf_add(&b, (uint8_t[]){1, (uint8_t)raw.len, 0}, 3);
+            gb_buf_add(&b, (uint8_t[]){(uint8_t)~raw.len, 255}, 2);
+        }
+        gb_buf_span(&b, stored ? raw : gb_buf_view(&d));
+        gb_buf_u32(&b, gb_adler32(raw));
+        size_t wrong = 0;
+        for (size_t bit = 0; bit <= 8 * b.len; bit++) {
+            struct gb_buf c;
+            gb_buf_init(&c, 1000);
+            gb_buf_span(&c, gb_buf_view(&b));
+            gb_buf_text(&c, "more");
+            c.ptr[bit / 8] ^= (uint8_t)(1 << bit % 8);
+            enum gb_err e =
+                gb_inflate_zlib(back, raw.len, gb_buf_view(&c), &fail);
+            /* some bits only fill a byte up; the last lies behind */
+            if (bit == 8 * b.len)
+                assert_int_equal(e, GB_OK);
+            assert_true(e == GB_E_FORMAT || !memcmp(back, raw.ptr, raw.len));
+            wrong += e == GB_E_FORMAT;
+            gb_buf_release(&c);
+        }
+        assert_true(wrong >= 8 * b.len - 7);
+        for (size_t n = 0; n < b.len; n++)
+            assert_int_equal(
+                gb_inflate_zlib(back, raw.len, GB_SPAN(b.ptr, n), &fail),
+                GB_E_FORMAT);
+        assert_int_equal(
+            gb_inflate_zlib(back, raw.len - 1, gb_buf_view(&b), &fail),
+            GB_E_FORMAT);
+        gb_buf_release(&b);
+        gb_buf_release(&d);
+    }
+}
+
 int
 main(void)
 {
@@ -281,6 +329,7 @@ main(void)
         cmocka_unit_test(only_the_start),
         cmocka_unit_test(crc_of_the_standard),
         cmocka_unit_test(a_full_buffer_is_a_limit),
+        cmocka_unit_test(zlib_streams),
         cmocka_unit_test(memory_may_fail),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

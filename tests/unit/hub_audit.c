@@ -209,6 +209,24 @@ any_changed_byte(void **state)
     }
 }
 
+/* However many are wrong, and whoever reads them first, the first is told. */
+static void
+the_first_of_many(void **state)
+{
+    struct world *w = *state;
+    struct gb_audit_plan plan = {.ledger = w->forged};
+    forge_copy(w, 5);
+    for (size_t i = 5; i < COMMITS; i++) {
+        struct forgery f;
+        forge_begin(w, &f, i);
+        f.bytes[forge_find(&f, ".sig")].ptr[100] ^= 1;
+        forge_commit(w, &f);
+        forge_end(&f);
+    }
+    for (int i = 0; i < 20; i++)
+        expect_says(&plan, 6, 6, "many wrong signatures", "its signature");
+}
+
 /* Somebody else signs all of it, and says in signers/ledger that he may. */
 static void
 all_by_another_key(void **state)
@@ -382,9 +400,10 @@ main(void)
         TEST(a_sound_ledger),     TEST(a_long_ledger),
         TEST(the_reports),        TEST(no_traces),
         TEST(another_site),       TEST(remembered_heads),
-        TEST(any_changed_byte),   TEST(all_by_another_key),
-        TEST(a_later_ledger_key), TEST(a_witness),
-        TEST(a_restored_backup),  TEST(not_checked),
+        TEST(any_changed_byte),   TEST(the_first_of_many),
+        TEST(all_by_another_key), TEST(a_later_ledger_key),
+        TEST(a_witness),          TEST(a_restored_backup),
+        TEST(not_checked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

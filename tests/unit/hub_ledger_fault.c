@@ -118,7 +118,7 @@ read_everything(void *arg, struct gb_fail *fail)
     if (!err)
         err = gb_ledger_small_packs(w->path, &n, fail);
     if (!err)
-        err = gb_ledger_verify_packs(l, w->dir, fail);
+        err = gb_ledger_verify_packs(l, fail);
     if (!err)
         err = gb_ledger_log(l, NULL, &log, fail);
     if (!err) {

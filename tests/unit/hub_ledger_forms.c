@@ -297,7 +297,6 @@ paths_have_ends(void **state)
     assert_int_equal(gb_ledger_open(&l, deep, GB_LEDGER_READ, &fail),
                      GB_E_USAGE);
     assert_int_equal(gb_ledger_small_packs(deep, &n, &fail), GB_E_USAGE);
-    assert_int_equal(gb_ledger_verify_packs(w->l, deep, &fail), GB_E_USAGE);
     assert_int_equal(gb_ledger_open(&l, "", GB_LEDGER_READ, &fail), GB_E_USAGE);
 }
 

@@ -17,7 +17,7 @@ whole(struct world *w)
     struct gb_fail fail = {0};
     assert_int_equal(sh(w, "git fsck --strict --unreachable"), 0);
     assert_string_equal(slurp(w, "out"), "");
-    must(gb_ledger_verify_packs(w->l, w->dir, &fail), &fail);
+    must(gb_ledger_verify_packs(w->l, &fail), &fail);
 }
 
 /* Exit status of an awk program over what git says of each packed object:
