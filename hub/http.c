@@ -326,7 +326,7 @@ completed(void *arg, struct MHD_Connection *c, void **kept,
         const struct gb_http_handler *h = x->route->handler;
         if (x->accepted && !x->ended && h->abort)
             h->abort(x->context);
-        if (h->close)
+        if (h->close && x->context) /* none: refused before there was one */
             h->close(x->context);
     }
     gb_buf_release(&x->reply.body);

@@ -63,7 +63,7 @@ struct gb_http_reply {
 struct gb_http_handler {
     /* The head of a request.  Returns the context for the other functions.
      * Setting refusal->status (not 0 then) refuses the request: its body is
-     * not asked for, end is not called. */
+     * not asked for, end is not called, nor is close when it is NULL. */
     void *(*begin)(void *arg, const struct gb_http_request *request,
                    struct gb_http_reply *refusal);
     /* The next bytes of the body, borrowed. */

@@ -118,6 +118,8 @@ gb_listen_open(struct gb_listen *out, const char *address, struct gb_fail *fail)
                            "0.0.0.0:8440 or [::]:8440",
                            address);
     int status = getaddrinfo(host, port, &hints, &at);
+    if (status == EAI_MEMORY)
+        return gb_fail_memory(fail);
     if (status)
         return gb_fail_set(fail, GB_E_USAGE, "--listen '%s': %s", address,
                            gai_strerror(status));

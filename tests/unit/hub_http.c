@@ -107,6 +107,20 @@ picky_begin(void *arg, const struct gb_http_request *r,
 static const struct gb_http_handler picky = {picky_begin, count_data, echo_end,
                                              count_abort, close_work};
 
+/* Has no memory, and so nothing to close. */
+static void *
+no_begin(void *arg, const struct gb_http_request *r,
+         struct gb_http_reply *refusal)
+{
+    (void)arg;
+    (void)r;
+    refusal->status = 503;
+    return NULL;
+}
+
+static const struct gb_http_handler none = {no_begin, count_data, echo_end,
+                                            count_abort, close_work};
+
 /* Reads a bundle as it arrives. */
 static enum gb_err
 take_header(void *arg, const struct gb_bundle *b, struct gb_fail *fail)
@@ -171,6 +185,7 @@ static const struct gb_http_route routes[] = {
     {"GET", "/blob/*", 0, &echo, word_a},
     {"POST", "/small", 100, &echo, word_b},
     {"POST", "/picky", 100, &picky, NULL},
+    {"POST", "/none", 100, &none, NULL},
     {"POST", "/sync", 1 << 20, &bundle, NULL},
     {0}};
 
@@ -234,6 +249,7 @@ static const struct {
     {"GET /sync", NULL, 405, "Allow: POST\r\n"},
     {"HEAD /sync", NULL, 405, "Allow: POST\r\n"},
     {"POST /picky", "abc", 403, "this site has another hub"},
+    {"POST /none", "abc", 503, ""},
     {"GET /echo", "x", 413, "larger than is taken"},
     {"POST /sync", "GBXX", 400, "not a bundle"},
     {"POST /sync", "GB", 400, "breaks off after 0 frames"},
