@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/near.h"
 #include "engine/term.h"
 #include "fields.h"
-#include "near.h"
 #include "present.h"
 #include "verbs.h"
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "engine/id.h"
+#include "engine/near.h"
 #include "engine/term.h"
-#include "near.h"
 #include "present.h"
 
 /* --------------------------------------------------------------- names -- */
@@ -32,40 +32,6 @@ gb_fields_actors(struct gb_journal *j, const struct gb_schema **out,
     if (!e && (*out)->actor_table < 0)
         e = gb_fail_set(fail, GB_E_STATE, "the schema names no table of staff");
     return e;
-}
-
-static const char *
-table_name(const void *context, int i)
-{
-    const struct gb_schema *s = context;
-    return i < s->ntables ? s->tables[i].name : NULL;
-}
-
-enum gb_err
-gb_fields_table(const struct gb_schema *s, struct gb_span name, int *table,
-                struct gb_fail *fail)
-{
-    *table = gb_schema_table(s, name);
-    return *table >= 0 ? GB_OK
-                       : gb_near_fail(fail, "table", name, table_name, s);
-}
-
-static const char *
-column_name(const void *context, int i)
-{
-    const struct gb_table *t = context;
-    return i < t->ncolumns ? t->columns[i].name : NULL;
-}
-
-enum gb_err
-gb_fields_column(const struct gb_table *t, struct gb_span name, int *column,
-                 struct gb_fail *fail)
-{
-    *column = gb_table_column(t, name);
-    if (*column >= 0)
-        return GB_OK;
-    gb_near_fail(fail, "field", name, column_name, t);
-    return gb_fail_wrap(fail, "%s", t->name);
 }
 
 /* ------------------------------------------------------------- records -- */
@@ -193,8 +159,8 @@ gb_fields_word(struct gb_folder *f, int table, char *word, bool add,
                            "'%.60s': fields are given as name=value", word);
     size_t n = (size_t)(sign - word);
     out->add = add && n > 1 && sign[-1] == '+';
-    enum gb_err e = gb_fields_column(t, GB_SPAN(word, out->add ? n - 1 : n),
-                                     &out->column, fail);
+    enum gb_err e = gb_near_column(t, GB_SPAN(word, out->add ? n - 1 : n),
+                                   &out->column, fail);
     if (e)
         return e;
     const struct gb_column *c = &t->columns[out->column];
@@ -210,7 +176,7 @@ gb_fields_member(struct gb_folder *f, int table, const struct gb_json_member *m,
 {
     const struct gb_table *t = &gb_journal_schema(f->journal)->tables[table];
     *out = (struct gb_assign){.add = add};
-    enum gb_err e = gb_fields_column(t, m->key, &out->column, fail);
+    enum gb_err e = gb_near_column(t, m->key, &out->column, fail);
     if (e)
         return e;
     const struct gb_column *c = &t->columns[out->column];

@@ -18,11 +18,6 @@ enum gb_err gb_fields_schema(struct gb_journal *j, const struct gb_schema **out,
 /* The same, and it has a table whose records act. */
 enum gb_err gb_fields_actors(struct gb_journal *j, const struct gb_schema **out,
                              struct gb_fail *fail);
-/* By name; GB_E_UNKNOWN says which name is near. */
-enum gb_err gb_fields_table(const struct gb_schema *s, struct gb_span name,
-                            int *table, struct gb_fail *fail);
-enum gb_err gb_fields_column(const struct gb_table *t, struct gb_span name,
-                             int *column, struct gb_fail *fail);
 
 /* The id that "0-17", "17", "@REF" or "@7/REF" names; that there is such a
  * record is looked up for a ref only.  GB_E_VALUE, GB_E_MISSING. */

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/near.h"
 #include "fields.h"
 #include "lines.h"
-#include "near.h"
 
 /* What a line may hold; the first four say what is to be done. */
 enum key { FIELDS, SET, ADD, VOID, TABLE, REF, ID, KEYS };
@@ -157,7 +157,7 @@ gb_lines_one(struct gb_folder *f, struct gb_span line,
     if (!e)
         e = check_types(object, &l, fail);
     if (!e)
-        e = gb_fields_table(s, gb_json_text(l.at[TABLE]), &l.table, fail);
+        e = gb_near_table(s, gb_json_text(l.at[TABLE]), &l.table, fail);
     if (!e)
         e = perform(f, &l, counts, fail);
     gb_json_free(object);

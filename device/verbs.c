@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/near.h"
 #include "engine/term.h"
 #include "fields.h"
 #include "present.h"
@@ -41,8 +42,8 @@ gb_verb_table(const struct gb_args *args, int i, struct gb_folder *f,
     const struct gb_schema *s;
     enum gb_err e = gb_fields_schema(f->journal, &s, fail);
     return e ? e
-             : gb_fields_table(s, gb_span_text(gb_args_word(args, i)), table,
-                               fail);
+             : gb_near_table(s, gb_span_text(gb_args_word(args, i)), table,
+                             fail);
 }
 
 enum gb_err

@@ -4,6 +4,7 @@
 #include "engine/clock.h"
 #include "engine/id.h"
 #include "engine/json.h"
+#include "engine/near.h"
 #include "engine/term.h"
 #include "hub/cmd.h"
 #include "hub/explain.h"
@@ -335,15 +336,15 @@ find(struct asking *a, const struct gb_args *args, struct gb_fail *fail)
     const struct gb_schema *s = gb_state_schema(a->look.state);
     const char *table = gb_args_word(args, 1), *id = gb_args_word(args, 2);
     const char *column = gb_args_word(args, 3);
-    a->number = gb_schema_table(s, gb_span_text(table));
-    if (a->number < 0)
-        return gb_fail_set(fail, GB_E_UNKNOWN, "the schema has no table '%s'",
-                           table);
+    enum gb_err e = gb_near_table(s, gb_span_text(table), &a->number, fail);
+    if (e)
+        return e;
     a->table = &s->tables[a->number];
-    a->column = column ? gb_table_column(a->table, gb_span_text(column)) : -1;
-    if (column && a->column < 0)
-        return gb_fail_set(fail, GB_E_UNKNOWN, "%s has no column '%s'", table,
-                           column);
+    a->column = -1;
+    if (column)
+        e = gb_near_column(a->table, gb_span_text(column), &a->column, fail);
+    if (e)
+        return e;
     if (id[0] != '@' && gb_id_parse(gb_span_text(id), &a->id))
         return GB_OK;
     return gb_field_record(a->look.state, a->number, gb_span_text(id), &a->id,

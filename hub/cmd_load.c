@@ -1,6 +1,7 @@
 /* cmd_load.c - `gengbu-hub load`: reference data from CSV files */
 #include <stdio.h>
 
+#include "engine/near.h"
 #include "hub/cmd.h"
 #include "hub/load.h"
 
@@ -18,10 +19,8 @@ gb_cmd_load(const struct gb_args *args)
     if (!e)
         e = gb_cmd_open(args, "gengbu-hub load", &o, &fail);
     if (!e)
-        table = gb_schema_table(gb_state_schema(o->state), gb_span_text(name));
-    if (!e && table < 0)
-        e = gb_fail_set(&fail, GB_E_UNKNOWN, "the schema has no table '%s'",
-                        name);
+        e = gb_near_table(gb_state_schema(o->state), gb_span_text(name), &table,
+                          &fail);
     if (!e) {
         e = gb_load_csv(o, table, gb_buf_view(&text), &done, &fail);
         if (e)
