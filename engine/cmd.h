@@ -39,7 +39,9 @@ struct gb_args; /* the words of this run, parsed */
 
 struct gb_command {
     const char *name;    /* "record"; NULL: the default command */
-    const char *summary; /* "JOURNAL TABLE field=value..."; without the name */
+    /* "JOURNAL TABLE field=value..."; without the name; begins with the `min`
+       words that must be there */
+    const char *summary;
     const char *help;    /* one line */
     const struct gb_option *options; /* NULL: none but --help */
     int min, max;                    /* words; max -1: any number */

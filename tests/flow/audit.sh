@@ -122,7 +122,7 @@ wrong WRONG "$T/bent.git"
 refused 1 "NOT CHECKED: a?b" gengbu-audit "$(printf 'a\nb')"
 refused 2 "SIZE:ROOT" gengbu-audit "$ledger" --head 7
 refused 2 "fingerprint" gengbu-audit "$ledger" --key abc
-refused 2 "nothing is named" gengbu-audit
+refused 2 "LEDGER.git is missing" gengbu-audit
 [ -z "$(ls -d "${TMPDIR:-/tmp}"/gengbu-audit-* 2>/dev/null)" ] ||
     fail "a scratch folder was left behind"
 

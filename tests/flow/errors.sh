@@ -31,7 +31,13 @@ refused 1 "not one of" gengbu set "$j" incident "$id" severity=huge
 refused 1 "1-999" gengbu set "$j" incident 1-999 severity=serious
 refused 1 "UTF-8" gengbu record "$j" incident kind=water place=x \
     happened_at=1 severity=general "text=$(printf '\377')"
-refused 2 "usage: gengbu record" gengbu record
+refused 2 "JOURNAL is missing; usage: gengbu record" gengbu record
+refused 2 "ID is missing" gengbu set "$j" incident
+refused 2 "STAFF is missing" gengbu signin "$j"
+refused 2 "PATH... is missing" gengbu import "$j"
+for c in signin set void show; do
+    gengbu $c --help | grep -q ', or @REF' || fail "$c --help: how a record is named"
+done
 refused 2 "recrod" gengbu recrod "$j"
 same "$(count)" 1 "records after what was refused"
 

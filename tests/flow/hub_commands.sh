@@ -39,6 +39,17 @@ for c in init load enrol serve import export status devices digest conflicts \
     gengbu-hub $c --help | grep -q "^usage: gengbu-hub $c HUB" ||
         fail "$c --help"
 done
+for words in "resolve (--keep K | --value V) --actor STAFF --reason TEXT" \
+    "serve \[--listen ADDR:PORT\]" "enrol .*\[--level N\].*\[--out TICKET\]" \
+    "init .*\[--schema DIR\] \[--timezone TZ\]" "digest \[--device N\]" \
+    "quarantine .*retry N --actor STAFF --reason TEXT" "enrol .* up to 8"; do
+    gengbu-hub "${words%% *}" --help | grep -q -e "${words#* }" ||
+        fail "help does not say $words"
+done
+refused 2 'COLUMN is missing' gengbu-hub resolve "$hub"
+refused 2 'ID is missing' gengbu-hub explain "$hub" incident
+refused 2 'FILE.csv is missing' gengbu-hub load "$hub" staff
+refused 2 'unknown option --lim: write --limit' gengbu list "$hub" x --lim 3
 
 # ------------------------------------------------------------- load, enrol
 
