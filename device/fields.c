@@ -24,31 +24,52 @@ gb_fields_schema(struct gb_journal *j, const struct gb_schema **out,
                               "first");
 }
 
-enum gb_err
-gb_fields_actors(struct gb_journal *j, const struct gb_schema **out,
-                 struct gb_fail *fail)
-{
-    enum gb_err e = gb_fields_schema(j, out, fail);
-    if (!e && (*out)->actor_table < 0)
-        e = gb_fail_set(fail, GB_E_STATE, "the schema names no table of staff");
-    return e;
-}
-
 /* ------------------------------------------------------------- records -- */
 
+/* What a failure to find a record leaves to do. */
+static enum gb_err
+look_there(const struct gb_folder *f, int table, enum gb_err e,
+           struct gb_fail *fail)
+{
+    struct gb_fail why = *fail;
+    if (e != GB_E_MISSING && e != GB_E_VALUE)
+        return e;
+    return gb_fail_set(fail, e, "%s: `gengbu list %s %s` shows what there is",
+                       why.text, f->path,
+                       gb_journal_schema(f->journal)->tables[table].name);
+}
+
 enum gb_err
-gb_fields_record(struct gb_journal *j, int table, struct gb_span text,
+gb_fields_record(const struct gb_folder *f, int table, struct gb_span text,
                  int64_t *id, struct gb_fail *fail)
 {
+    enum gb_err e = GB_OK;
     if (text.len > 1 && text.ptr[0] == '@')
-        return gb_journal_ref(j, table, GB_SPAN(text.ptr + 1, text.len - 1), id,
-                              fail);
-    if (gb_id_parse(text, id))
-        return GB_OK;
-    return gb_fail_set(fail, GB_E_VALUE,
-                       "'%.*s' names no record: write 7-1042, or @ and its ref",
-                       (int)(text.len < 60 ? text.len : 60),
-                       (const char *)text.ptr);
+        e = gb_journal_ref(f->journal, table,
+                           GB_SPAN(text.ptr + 1, text.len - 1), id, fail);
+    else if (!gb_id_parse(text, id))
+        e = gb_fail_set(fail, GB_E_VALUE,
+                        "'%.*s' names no record: write 7-1042, or @ and its "
+                        "ref",
+                        (int)(text.len < 60 ? text.len : 60),
+                        (const char *)text.ptr);
+    return look_there(f, table, e, fail);
+}
+
+enum gb_err
+gb_fields_actor(struct gb_folder *f, const char *text, bool keep, int64_t *id,
+                struct gb_fail *fail)
+{
+    const struct gb_schema *s;
+    enum gb_err e = gb_fields_schema(f->journal, &s, fail);
+    if (!e && s->actor_table < 0)
+        e = gb_fail_set(fail, GB_E_STATE, "the schema names no table of staff");
+    if (!e)
+        e = gb_fields_record(f, s->actor_table, gb_span_text(text), id, fail);
+    if (e)
+        return e;
+    e = gb_journal_sign_in(f->journal, *id, keep, fail);
+    return look_there(f, s->actor_table, e, fail);
 }
 
 /* -------------------------------------------------------------- values -- */
@@ -105,7 +126,7 @@ int_text(struct gb_folder *f, const struct gb_column *c, struct gb_span s,
             return e;
     }
     if (c->refers >= 0)
-        return gb_fields_record(f->journal, c->refers, s, out, fail);
+        return gb_fields_record(f, c->refers, s, out, fail);
     return gb_fail_set(fail, GB_E_TYPE,
                        "'%.*s' is not an integer; a time is `now`, 08:30, "
                        "\"2026-11-23 08:30\", or milliseconds since 1970 UTC",

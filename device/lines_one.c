@@ -80,8 +80,7 @@ find_record(struct gb_folder *f, const struct line *l, int64_t *id,
         return gb_journal_ref(f->journal, l->table, gb_json_text(l->at[REF]),
                               id, fail);
     if (gb_json_type(l->at[ID]) == GB_JSON_TEXT)
-        return gb_fields_record(f->journal, l->table, gb_json_text(l->at[ID]),
-                                id, fail);
+        return gb_fields_record(f, l->table, gb_json_text(l->at[ID]), id, fail);
     *id = gb_json_int(l->at[ID]);
     return gb_json_type(l->at[ID]) == GB_JSON_INT
                ? GB_OK

@@ -21,17 +21,11 @@ enum gb_err
 gb_verb_act(const struct gb_args *args, struct gb_folder *f,
             struct gb_fail *fail)
 {
-    const struct gb_schema *s;
     const char *staff = gb_args_value(args, "actor");
     int64_t id;
     if (!staff)
         return GB_OK;
-    enum gb_err e = gb_fields_actors(f->journal, &s, fail);
-    if (!e)
-        e = gb_fields_record(f->journal, s->actor_table, gb_span_text(staff),
-                             &id, fail);
-    if (!e)
-        e = gb_journal_sign_in(f->journal, id, false, fail);
+    enum gb_err e = gb_fields_actor(f, staff, false, &id, fail);
     return e ? gb_fail_wrap(fail, "--actor") : GB_OK;
 }
 
@@ -50,8 +44,8 @@ enum gb_err
 gb_verb_record_of(const struct gb_args *args, int i, struct gb_folder *f,
                   int table, int64_t *id, struct gb_fail *fail)
 {
-    return gb_fields_record(f->journal, table,
-                            gb_span_text(gb_args_word(args, i)), id, fail);
+    return gb_fields_record(f, table, gb_span_text(gb_args_word(args, i)), id,
+                            fail);
 }
 
 enum gb_err

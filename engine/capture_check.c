@@ -103,8 +103,9 @@ gb_capture_actor(const struct gb_journal *j, const struct gb_table *t,
                            "--actor");
     if (j->c.level < level)
         return gb_fail_set(fail, GB_E_AUTHORITY,
-                           "%s: needs level %d, and this is level %d", t->name,
-                           level, j->c.level);
+                           "%s: needs level %d, of whoever acts and of the "
+                           "handheld, and this is level %d",
+                           t->name, level, j->c.level);
     return GB_OK;
 }
 

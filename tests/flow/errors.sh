@@ -41,6 +41,15 @@ done
 refused 2 "recrod" gengbu recrod "$j"
 same "$(count)" 1 "records after what was refused"
 
+# --- who acts ----------------------------------------------------------------
+for who in 0-99 @nobody 王主管; do
+    refused 1 "\`gengbu list $j staff\` shows" gengbu signin "$j" "$who"
+    refused 1 "\`gengbu list $j staff\` shows" \
+        gengbu record "$j" sos raised_at=now --actor "$who"
+done
+refused 1 "\`gengbu list $j unit\` shows" gengbu record "$j" appointment \
+    unit_id=@nowhere
+
 # --- JSON lines: what stands before the bad line stays ----------------------
 line()
 {
@@ -61,6 +70,9 @@ same "$(count)" 6 "the same file again doubles nothing"
 # --- tickets ------------------------------------------------------------------
 serve_hub
 gengbu sync "$j" --hub "$url" >/dev/null
+refused 1 "its address has no path" gengbu sync "$j" --hub "$url/foo"
+refused 1 "speaks http://" gengbu sync "$j" --hub "https${url#http}"
+refused 1 "unit.csv: this is no ticket, or a damaged one: not" gengbu init "$T/none" --ticket "$T/unit.csv"
 gengbu init "$T/thief" --ticket "$T/1.ticket" >/dev/null
 refused 1 "ticket" gengbu sync "$T/thief" --hub "$url"
 refused 1 "journal of device 1 already" gengbu init "$j" --ticket "$T/1.ticket"
@@ -107,6 +119,8 @@ same "$(sqlite3 "$hub/hub.db" 'SELECT count(*) FROM incident')" 7 \
 # --- folders -------------------------------------------------------------------
 mkdir "$T/empty"
 refused 1 "$T/empty: this is not a journal" gengbu status "$T/empty"
+refused 1 "$hub: this is the office's hub: use \`gengbu-hub\`" \
+    gengbu list "$hub" unit
 refused 1 "$T/empty is not a hub" gengbu-hub status "$T/empty"
 refused 1 "$T/empty" gengbu-audit "$T/empty"
 # two processes on one journal: the second waits, then names the first
