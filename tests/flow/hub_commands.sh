@@ -259,6 +259,9 @@ rm -rf "$hub"
 cp -R "$T/backup" "$hub"
 gengbu-hub rebuild "$hub" --json >"$T/out"
 same "$(value digest <"$T/out")" "$digest" "digest of the backup"
+gengbu-hub status "$hub" | grep -q '^devices     3, tickets used: 3$' ||
+    fail "devices of a hub made anew"
+same "$(gengbu-hub devices "$hub" | grep -c 'none since rebuild')" 3 "contacts"
 private "$T/backup"/*.db "$T/backup"/keys/* "$hub"/*.db
 gengbu-audit "$hub/ledger.git" >/dev/null
 git -C "$hub/ledger.git" fsck --strict >/dev/null 2>&1
