@@ -26,17 +26,34 @@ gb_fields_schema(struct gb_journal *j, const struct gb_schema **out,
 
 /* ------------------------------------------------------------- records -- */
 
-/* What a failure to find a record leaves to do. */
-static enum gb_err
-look_there(const struct gb_folder *f, int table, enum gb_err e,
-           struct gb_fail *fail)
+enum gb_err
+gb_fields_look(const struct gb_folder *f, int table, enum gb_err e,
+               struct gb_fail *fail)
 {
     struct gb_fail why = *fail;
-    if (e != GB_E_MISSING && e != GB_E_VALUE)
+    if (e != GB_E_MISSING && e != GB_E_VALUE && e != GB_E_UNKNOWN)
         return e;
-    return gb_fail_set(fail, e, "%s: `gengbu list %s %s` shows what there is",
-                       why.text, f->path,
-                       gb_journal_schema(f->journal)->tables[table].name);
+    const struct gb_schema *s = gb_journal_schema(f->journal);
+    return gb_fail_set(fail, e, "%s: `gengbu list %s%s%s` shows what there is",
+                       why.text, f->path, table < 0 ? "" : " ",
+                       table < 0 ? "" : s->tables[table].name);
+}
+
+enum gb_err
+gb_fields_table(const struct gb_folder *f, struct gb_span name, int *table,
+                struct gb_fail *fail)
+{
+    const struct gb_schema *s;
+    enum gb_err e = gb_fields_schema(f->journal, &s, fail);
+    if (e)
+        return e;
+    for (int v = 0; v < s->nviews; v++)
+        if (gb_span_equal(name, gb_span_text(s->views[v].name)))
+            return gb_fail_set(fail, GB_E_UNKNOWN,
+                               "%s is a view: `gengbu list` shows its rows",
+                               s->views[v].name);
+    e = gb_near_table(s, name, table, fail);
+    return gb_fields_look(f, -1, e, fail);
 }
 
 enum gb_err
@@ -53,7 +70,7 @@ gb_fields_record(const struct gb_folder *f, int table, struct gb_span text,
                         "ref",
                         (int)(text.len < 60 ? text.len : 60),
                         (const char *)text.ptr);
-    return look_there(f, table, e, fail);
+    return gb_fields_look(f, table, e, fail);
 }
 
 enum gb_err
@@ -69,7 +86,7 @@ gb_fields_actor(struct gb_folder *f, const char *text, bool keep, int64_t *id,
     if (e)
         return e;
     e = gb_journal_sign_in(f->journal, *id, keep, fail);
-    return look_there(f, s->actor_table, e, fail);
+    return gb_fields_look(f, s->actor_table, e, fail);
 }
 
 /* -------------------------------------------------------------- values -- */

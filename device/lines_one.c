@@ -156,7 +156,7 @@ gb_lines_one(struct gb_folder *f, struct gb_span line,
     if (!e)
         e = check_types(object, &l, fail);
     if (!e)
-        e = gb_near_table(s, gb_json_text(l.at[TABLE]), &l.table, fail);
+        e = gb_fields_table(f, gb_json_text(l.at[TABLE]), &l.table, fail);
     if (!e)
         e = perform(f, &l, counts, fail);
     gb_json_free(object);

@@ -130,15 +130,39 @@ is_time(const struct gb_present *p, const struct gb_value *v)
            gb_present_time(p->name);
 }
 
-/* The word for a value, or NULL: only what is enumerated has one, and what a
- * view computes if the site has a word of that kind. */
+/* What a view computes: a word of the site, or of the first column of that
+ * name that has one. */
+static const char *
+computed_word(const struct gb_present *p, const struct gb_value *v)
+{
+    const struct gb_schema *s = p->schema;
+    if (v->type != GB_TEXT || v->as.s.len > WORD_MAX)
+        return NULL;
+    const char *label = gb_schema_label(s, -1, -1, v, p->lang);
+    for (int t = 0; t < s->ntables && !label; t++) {
+        int c = gb_table_column(&s->tables[t], gb_span_text(p->name));
+        if (c >= 0)
+            label = gb_schema_label(s, t, c, v, p->lang);
+    }
+    return label;
+}
+
+/* What a view computes of a time that there was not. */
+static bool
+is_never(const struct gb_present *p, const struct gb_value *v)
+{
+    const char *at = "_at";
+    return v->type == GB_INT && !v->as.i && p->column < 0 &&
+           ends_in(p->name, &at, 1);
+}
+
+/* The word for a value, or NULL: only what is enumerated or computed has one.
+ */
 static const char *
 word(const struct gb_present *p, const struct gb_value *v)
 {
     if (p->table < 0 || p->column < 0)
-        return v->type == GB_TEXT && v->as.s.len <= WORD_MAX
-                   ? gb_schema_label(p->schema, -1, -1, v, p->lang)
-                   : NULL;
+        return computed_word(p, v);
     const struct gb_column *c = &p->schema->tables[p->table].columns[p->column];
     return c->nenums || c->rule.nvalues
                ? gb_schema_label(p->schema, p->table, p->column, v, p->lang)
@@ -164,7 +188,7 @@ gb_present_value(const struct gb_present *p, const struct gb_value *v,
 {
     char id[GB_ID_TEXT], time[GB_TERM_SIZE];
     const char *label = v->type == GB_NULL ? NULL : word(p, v);
-    if (v->type == GB_NULL)
+    if (v->type == GB_NULL || is_never(p, v))
         return;
     if (label) {
         gb_buf_text(out, label);

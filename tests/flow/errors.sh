@@ -23,6 +23,14 @@ record()
 id=$(record)
 
 # --- what is written -------------------------------------------------------
+refused 1 "'xyz' is not known: .*: \`gengbu list $j\` shows" \
+    gengbu list "$j" xyz
+refused 1 "'xyz' is not known: .*: \`gengbu list $j\` shows" \
+    gengbu record "$j" xyz a=b
+refused 1 "incident: kind, happened_at, severity must not be empty$" \
+    gengbu record "$j" incident text=x kind=
+refused 1 "incident: severity must not be empty$" \
+    gengbu record "$j" incident kind=water happened_at=now
 refused 1 incidnet gengbu record "$j" incidnet kind=water
 refused 1 plac gengbu record "$j" incident kind=water plac=x
 refused 1 happened_at gengbu record "$j" incident kind=water place=x \
