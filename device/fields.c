@@ -145,8 +145,11 @@ int_text(struct gb_folder *f, const struct gb_column *c, struct gb_span s,
     if (c->refers >= 0)
         return gb_fields_record(f, c->refers, s, out, fail);
     return gb_fail_set(fail, GB_E_TYPE,
-                       "'%.*s' is not an integer; a time is `now`, 08:30, "
-                       "\"2026-11-23 08:30\", or milliseconds since 1970 UTC",
+                       gb_present_time(c->name)
+                           ? "'%.*s' is no time: write `now`, 08:30, "
+                             "\"2026-11-23 08:30\", or milliseconds since "
+                             "1970 UTC"
+                           : "'%.*s' is not an integer",
                        (int)(s.len < 60 ? s.len : 60), (const char *)s.ptr);
 }
 

@@ -108,10 +108,12 @@ refused 1 "there are staff" gengbu list "$j" zzzzzzzz
 refused 1 "there are" gengbu record "$j" sos zzzzzzzz=1
 refused 2 "name=value" gengbu record "$j" sos latitude
 refused 2 "given twice" gengbu record "$j" sos latitude=1 latitude=2
-refused 1 "a time is .now., 08:30" gengbu record "$j" sos raised_at=25:11
-refused 1 "a time is .now., 08:30" gengbu record "$j" sos raised_at="2026-02-30 08:30"
-refused 1 "not an integer" gengbu record "$j" sos raised_at=1.5
-refused 1 "not an integer" gengbu record "$j" sos raised_at=9223372036854775808
+refused 1 "'25:11' is no time: write .now., 08:30" \
+    gengbu record "$j" sos raised_at=25:11
+refused 1 "'x' is not an integer$" gengbu record "$j" service_request urged=x
+refused 1 "is no time: write .now., 08:30" gengbu record "$j" sos raised_at="2026-02-30 08:30"
+refused 1 "is no time" gengbu record "$j" sos raised_at=1.5
+refused 1 "is no time" gengbu record "$j" sos raised_at=9223372036854775808
 refused 1 "not a number" gengbu record "$j" sos latitude=north
 refused 1 "not a number" gengbu record "$j" sos latitude=nan
 refused 1 "not one of" gengbu record "$j" incident kind=party

@@ -196,6 +196,11 @@ refused 1 'did you mean service_request?' \
 refused 1 'did you mean contact?' \
     gengbu-hub explain "$hub" service_request "$id" contcat
 
+refused 1 'change set 1 is not in quarantine: .* lists what is' \
+    gengbu-hub quarantine "$hub" show 1
+refused 1 'operation 1.1 is not in quarantine: .* lists what is' \
+    gengbu-hub quarantine "$hub" show 1.1
+
 # ----------------------------------------------- writes beneath a void
 
 gengbu void "$T/2" service_request "$id" --reason 重复 >/dev/null
