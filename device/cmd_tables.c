@@ -82,7 +82,7 @@ type_cell(const struct asking *a, const struct gb_column *c, struct gb_grid *g)
     if (c->refers >= 0)
         gb_grid_printf(g, "id of %s", a->schema->tables[c->refers].name);
     else
-        gb_grid_text(g, c->type == GB_INT && gb_present_time(c->name)
+        gb_grid_text(g, c->type == GB_INT && gb_term_time_name(c->name)
                             ? "time"
                             : types[c->type]);
 }

@@ -137,7 +137,7 @@ int_text(struct gb_folder *f, const struct gb_column *c, struct gb_span s,
     }
     if (parse_int(s, out) || gb_id_parse(s, out))
         return GB_OK;
-    if (s.len && gb_present_time(c->name) && memchr(s.ptr, ':', s.len)) {
+    if (s.len && gb_term_time_name(c->name) && memchr(s.ptr, ':', s.len)) {
         enum gb_err e = gb_folder_zone(f, fail);
         if (e || gb_term_parse_time(s, now.wall_ms, out))
             return e;
@@ -145,7 +145,7 @@ int_text(struct gb_folder *f, const struct gb_column *c, struct gb_span s,
     if (c->refers >= 0)
         return gb_fields_record(f, c->refers, s, out, fail);
     return gb_fail_set(fail, GB_E_TYPE,
-                       gb_present_time(c->name)
+                       gb_term_time_name(c->name)
                            ? "'%.*s' is no time: write `now`, 08:30, "
                              "\"2026-11-23 08:30\", or milliseconds since "
                              "1970 UTC"

@@ -8,8 +8,7 @@
 #include "engine/id.h"
 #include "engine/term.h"
 
-#define TIME_LEAST 631152000000 /* 1990-01-01, ms */
-#define WORD_MAX 40             /* bytes of what may be a word */
+#define WORD_MAX 40 /* bytes of what may be a word */
 
 struct gb_present
 gb_present_column(const struct gb_schema *s, const char *lang, int table,
@@ -108,26 +107,12 @@ gb_present_title(const struct gb_present *p)
 }
 
 bool
-gb_present_time(const char *name)
-{
-    static const char *const times[] = {"_at", "_start", "_end", "_ms"};
-    return ends_in(name, times, 4);
-}
-
-bool
 gb_present_right(const struct gb_present *p)
 {
-    if (p->id || p->column < 0 || gb_present_time(p->name))
+    if (p->id || p->column < 0 || gb_term_time_name(p->name))
         return false;
     const struct gb_column *c = &p->schema->tables[p->table].columns[p->column];
     return (c->type == GB_INT || c->type == GB_REAL) && !c->nenums;
-}
-
-static bool
-is_time(const struct gb_present *p, const struct gb_value *v)
-{
-    return v->type == GB_INT && v->as.i >= TIME_LEAST &&
-           gb_present_time(p->name);
 }
 
 /* What a view computes: a word of the site, or of the first column of that
@@ -195,7 +180,7 @@ gb_present_value(const struct gb_present *p, const struct gb_value *v,
     } else if (p->id && v->type == GB_INT && gb_id_valid(v->as.i)) {
         gb_id_print(id, v->as.i);
         gb_buf_text(out, id);
-    } else if (is_time(p, v)) {
+    } else if (v->type == GB_INT && gb_term_is_time(p->name, v->as.i)) {
         gb_buf_text(out, gb_term_time(time, v->as.i));
     } else if (v->type == GB_REAL) {
         put_real(out, v->as.r);

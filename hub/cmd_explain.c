@@ -53,10 +53,11 @@ set_file(char out[GB_LEDGER_NAME_MAX], const struct gb_write *w)
 /* ------------------------------------------------------------------ text -- */
 
 static void
-print_value(struct gb_buf *b, const struct gb_value *v)
+print_value(struct gb_buf *b, const struct gb_column *c,
+            const struct gb_value *v)
 {
     char text[GB_FIELD_TEXT];
-    gb_term_clean(b, gb_span_text(gb_field_text(text, v)));
+    gb_term_clean(b, gb_span_text(gb_field_shown(text, c, v)));
 }
 
 /* Why it shows or not. */
@@ -128,11 +129,12 @@ print_write(struct asking *a, int i)
                            ? "(personal, erased)"
                            : "(personal, and personal.db is missing)");
     else
-        print_value(b, &w->value);
+        print_value(b, &a->table->columns[w->column], &w->value);
     if (w->kind >= GB_VOID) {
+        char text[GB_FIELD_TEXT];
         struct gb_value reason = gb_value_text(w->text);
         gb_buf_text(b, ", because ");
-        print_value(b, &reason);
+        gb_term_clean(b, gb_span_text(gb_field_text(text, &reason)));
     }
     gb_buf_printf(b,
                   "\n     %s, operation %d of set %d-%u (entry %llu, sha256 "
@@ -159,7 +161,7 @@ print_cell_state(struct asking *a, int column)
     gb_buf_printf(b, " %s", c->name);
     if (cell.open) {
         gb_buf_text(b, " = ");
-        print_value(b, &cell.is);
+        print_value(b, c, &cell.is);
     }
     gb_buf_printf(b, "; rule %s; ", gb_field_rule(rule, &c->rule));
     if (cell.writes)

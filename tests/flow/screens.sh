@@ -168,7 +168,12 @@ assert any("\x1b" in r["name"] for r in both["staff"])
 assert both["explain2"]["writes"][0]["value"] == rows[1]["text"]
 assert any("\x1b" in s["actor_name"] for c in both["conflicts"]
            for s in c["siblings"])
-for name in ("list", "show", "show2"):
+# both writes of a cell stand in line, under the name of its rule alone
+head, *writes, end = [screen(line) for line in lines("conflicts")]
+assert "; rule worst; expect " in "".join(head), head
+assert len({"".join(c or "x" for c in w).index("device") for w in writes}) == 1, \
+    writes
+for name in ("list", "show", "show2", "explain"):
     all = "\n".join(lines(name))
     assert "2025-11-25 00:00:00" in all, (name, all)
 assert {t["name"]: t["view"] for t in both["tables"]}["inspection_due"]
