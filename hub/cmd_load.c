@@ -30,7 +30,10 @@ gb_cmd_load(const struct gb_args *args)
     gb_buf_release(&text);
     if (e)
         return gb_cmd_fail(args, &fail);
-    printf("%s: %u new, %u changed, %u as they were\n", name, done.added,
-           done.changed, done.same);
+    printf("%s: %u new, %u changed, %u as they were%s\n", name, done.added,
+           done.changed, done.same,
+           done.added && !done.named
+               ? ": without a column ref, loaded again they are new again"
+               : "");
     return 0;
 }

@@ -63,7 +63,7 @@ unknown_column(const struct load *w, const struct gb_csv *csv, int i,
 static enum gb_err
 read_header(struct load *w, const struct gb_csv *csv, struct gb_fail *fail)
 {
-    bool ref = false;
+    bool *ref = &w->report->named;
     w->nfields = csv->nfields;
     for (int i = 0; i < csv->nfields; i++) {
         struct gb_span name = csv->fields[i];
@@ -72,11 +72,11 @@ read_header(struct load *w, const struct gb_csv *csv, struct gb_fail *fail)
         bool is_ref = c < 0 && gb_span_equal(name, gb_span_text("ref"));
         if (c < 0 && !is_ref)
             return unknown_column(w, csv, i, fail);
-        if (is_ref ? ref : w->present[c])
+        if (is_ref ? *ref : w->present[c])
             return gb_fail_set(
                 fail, GB_E_FORMAT, "line %u: column '%.*s' is there twice",
                 csv->line, (int)name.len, (const char *)name.ptr);
-        ref |= is_ref;
+        *ref |= is_ref;
         if (!is_ref)
             w->present[c] = true;
     }

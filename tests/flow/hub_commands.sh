@@ -70,6 +70,10 @@ for between in ';' '\t'; do
     refused 1 "unit.csv: line 1: columns are set apart by commas: save" \
         gengbu-hub load "$hub" unit "$T/unit.csv"
 done
+printf 'name,value\nnight_h,8\n' >"$T/setting.csv"
+gengbu-hub load "$hub" setting "$T/setting.csv" | grep -q \
+    '^setting: 1 new, .*: without a column ref, loaded again they are new again$' ||
+    fail "a load without refs says nothing of it"
 refused 1 'none.csv' gengbu-hub load "$hub" staff "$T/none.csv"
 printf 'ref,name,level\nz,张三,1\nl,李四,one\n' >"$T/staff.csv"
 refused 1 "staff.csv: line 3: level: 'one' is not an integer" \
