@@ -217,20 +217,23 @@ libdir := $(DESTDIR)$(PREFIX)/lib
 incdir := $(DESTDIR)$(PREFIX)/include/gengbu
 sharedir := $(DESTDIR)$(PREFIX)/share
 install: all ## PREFIX=/usr/local DESTDIR=
-	install -d "$(bindir)" "$(libdir)/pkgconfig" "$(incdir)" \
-	    "$(sharedir)/gengbu/schema" "$(sharedir)/man/man1"
-	install -m 755 $(PROGRAMS) "$(bindir)"
-	install -m 644 $(A) "$(libdir)"
-	install -m 755 $(SO).$(SOVERSION) "$(libdir)"
-	ln -sf libgengbu.so.$(SOVERSION) "$(libdir)/libgengbu.so"
-	install -m 644 $(filter-out %_private.h engine/bug.h \
+	@mkdir -p "$(bindir)" "$(libdir)/pkgconfig" "$(incdir)" \
+	    "$(sharedir)/gengbu/schema" "$(sharedir)/man/man1" 2>/dev/null && \
+	    test -w "$(bindir)" || { echo "make install: you may not write to" \
+	    "$(DESTDIR)$(PREFIX): do it as root, or into a folder of your own:" \
+	    "make install PREFIX=\$$HOME/gengbu" >&2; exit 1; }
+	@echo "  INSTALL $(DESTDIR)$(PREFIX)"
+	$(Q)install -m 755 $(PROGRAMS) "$(bindir)"
+	$(Q)install -m 644 $(A) "$(libdir)"
+	$(Q)install -m 755 $(SO).$(SOVERSION) "$(libdir)"
+	$(Q)ln -sf libgengbu.so.$(SOVERSION) "$(libdir)/libgengbu.so"
+	$(Q)install -m 644 $(filter-out %_private.h engine/bug.h \
 	    engine/journal_delta.h,$(wildcard engine/*.h)) "$(incdir)"
-	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
+	$(Q)sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@VERSION@|$(VERSION)|' \
 	    -e 's|@PKGS@|$(ENGINE_PKGS)|' gengbu.pc.in \
 	    > "$(libdir)/pkgconfig/gengbu.pc"
-	cp -R schema/. "$(sharedir)/gengbu/schema"
-	$(if $(wildcard docs/man/*.1),install -m 644 docs/man/*.1 \
-	    "$(sharedir)/man/man1")
+	$(Q)cp -R schema/. "$(sharedir)/gengbu/schema"
+	$(Q)install -m 644 docs/man/*.1 "$(sharedir)/man/man1"
 	$(if $(DESTDIR),,@ldconfig 2>/dev/null || :)
 
 clean: ## remove everything that was built

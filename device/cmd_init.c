@@ -132,7 +132,6 @@ gb_verb_signin(const struct gb_args *args)
 {
     struct gb_fail fail = {0};
     struct gb_folder f;
-    const struct gb_schema *s;
     struct gb_buf name;
     char text[GB_ID_TEXT];
     int64_t id;
@@ -140,11 +139,7 @@ gb_verb_signin(const struct gb_args *args)
     enum gb_err e =
         gb_verb_open(args, &f, "gengbu signin", GB_FOLDER_WRITE, &fail);
     if (!e)
-        e = gb_fields_actors(f.journal, &s, &fail);
-    if (!e)
-        e = gb_verb_record_of(args, 1, &f, s->actor_table, &id, &fail);
-    if (!e)
-        e = gb_journal_sign_in(f.journal, id, true, &fail);
+        e = gb_fields_actor(&f, gb_args_word(args, 1), true, &id, &fail);
     if (!e)
         e = name_of(f.journal, id, &name, &fail);
     if (!e) {

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/near.h"
 #include "engine/term.h"
 #include "fields.h"
-#include "near.h"
 #include "present.h"
 #include "verbs.h"
 
@@ -82,8 +82,10 @@ prepare(struct listing *l, const char *name, struct gb_fail *fail)
            strcmp(l->schema->views[view].name, name))
         view++;
     if (table < 0 && view == l->schema->nviews)
-        return gb_near_fail(fail, "table", gb_span_text(name), name_at,
-                            l->schema);
+        return gb_fields_look(
+            &l->f, -1,
+            gb_near_fail(fail, "table", gb_span_text(name), name_at, l->schema),
+            fail);
     if (table >= 0) {
         enum gb_err e = find_readonly(l, table, fail);
         if (e)
@@ -200,17 +202,19 @@ gb_verb_list(const struct gb_args *args)
 {
     struct gb_fail fail = {0};
     struct listing l = {.args = args, .limit = -1};
+    if (gb_args_count(args) < 2)
+        return gb_verb_tables(args);
     gb_buf_init(&l.out, GB_VERB_OUT_MAX);
     enum gb_err e =
         gb_verb_open(args, &l.f, "gengbu list", GB_FOLDER_LOOK, &fail);
-    if (!e)
-        e = gb_verb_lang(args, &l.lang, &fail);
     if (!e)
         e = gb_args_int(args, "limit", 0, INT64_MAX, &l.limit, &fail);
     if (!e)
         e = gb_folder_zone(&l.f, &fail);
     if (!e)
         e = gb_fields_schema(l.f.journal, &l.schema, &fail);
+    if (!e)
+        e = gb_verb_lang(args, l.schema, &l.lang, &fail);
     if (!e)
         e = prepare(&l, gb_args_word(args, 1), &fail);
     if (!e)

@@ -243,16 +243,18 @@ gb_verb_show(const struct gb_args *args)
 {
     struct gb_fail fail = {0};
     struct showing s = {.args = args};
+    if (gb_args_count(args) < 3)
+        return gb_verb_tables(args);
     gb_buf_init(&s.out, GB_VERB_OUT_MAX);
     gb_arena_init(&s.arena, GB_ARENA_MAX);
     enum gb_err e =
         gb_verb_open(args, &s.f, "gengbu show", GB_FOLDER_LOOK, &fail);
     if (!e)
-        e = gb_verb_lang(args, &s.lang, &fail);
-    if (!e)
         e = gb_folder_zone(&s.f, &fail);
     if (!e)
         e = load(&s, &fail);
+    if (!e)
+        e = gb_verb_lang(args, s.schema, &s.lang, &fail);
     if (!e && gb_args_flag(args, "json"))
         print_json(&s);
     else if (!e)

@@ -151,8 +151,9 @@ print_work(const struct gb_journal_info *i, struct gb_buf *out)
     char time[GB_TERM_SIZE];
     gb_buf_printf(out, "unsent       %lld operation%s\n", (long long)i->unsent,
                   i->unsent == 1 ? "" : "s");
+    /* what came with the ticket was no sync */
     gb_buf_printf(out, "last sync    %s\n",
-                  i->synced_ms ? gb_term_time(time, i->synced_ms) : "never");
+                  i->confirmed ? gb_term_time(time, i->synced_ms) : "never");
     if (i->safe > i->accepted)
         gb_buf_text(out, "             the hub has what was sent, its answer "
                          "comes with the next sync\n");

@@ -183,15 +183,15 @@ static void
 print_import(const char *path, const struct gb_stick_import *in)
 {
     gb_term_print(path);
-    if (in->applied)
-        printf(": %lld record%s, %lld of the change sets sent before %s "
-               "accepted\n",
-               (long long)in->counts.records,
-               in->counts.records == 1 ? "" : "s",
-               (long long)in->counts.accepted_sets,
-               in->counts.accepted_sets == 1 ? "is" : "are");
+    long long records = in->counts.records, sets = in->counts.accepted_sets;
+    if (!in->applied)
+        printf(": nothing new");
     else
-        puts(": nothing new");
+        printf(": %lld record%s", records, records == 1 ? "" : "s");
+    if (in->applied && sets)
+        printf("; %lld change set%s sent before %s accepted now", sets,
+               sets == 1 ? "" : "s", sets == 1 ? "is" : "are");
+    puts("");
 }
 
 static void

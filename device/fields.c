@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "engine/id.h"
+#include "engine/near.h"
 #include "engine/term.h"
-#include "near.h"
 #include "present.h"
 
 /* --------------------------------------------------------------- names -- */
@@ -24,65 +24,69 @@ gb_fields_schema(struct gb_journal *j, const struct gb_schema **out,
                               "first");
 }
 
-enum gb_err
-gb_fields_actors(struct gb_journal *j, const struct gb_schema **out,
-                 struct gb_fail *fail)
-{
-    enum gb_err e = gb_fields_schema(j, out, fail);
-    if (!e && (*out)->actor_table < 0)
-        e = gb_fail_set(fail, GB_E_STATE, "the schema names no table of staff");
-    return e;
-}
-
-static const char *
-table_name(const void *context, int i)
-{
-    const struct gb_schema *s = context;
-    return i < s->ntables ? s->tables[i].name : NULL;
-}
-
-enum gb_err
-gb_fields_table(const struct gb_schema *s, struct gb_span name, int *table,
-                struct gb_fail *fail)
-{
-    *table = gb_schema_table(s, name);
-    return *table >= 0 ? GB_OK
-                       : gb_near_fail(fail, "table", name, table_name, s);
-}
-
-static const char *
-column_name(const void *context, int i)
-{
-    const struct gb_table *t = context;
-    return i < t->ncolumns ? t->columns[i].name : NULL;
-}
-
-enum gb_err
-gb_fields_column(const struct gb_table *t, struct gb_span name, int *column,
-                 struct gb_fail *fail)
-{
-    *column = gb_table_column(t, name);
-    if (*column >= 0)
-        return GB_OK;
-    gb_near_fail(fail, "field", name, column_name, t);
-    return gb_fail_wrap(fail, "%s", t->name);
-}
-
 /* ------------------------------------------------------------- records -- */
 
 enum gb_err
-gb_fields_record(struct gb_journal *j, int table, struct gb_span text,
+gb_fields_look(const struct gb_folder *f, int table, enum gb_err e,
+               struct gb_fail *fail)
+{
+    struct gb_fail why = *fail;
+    if (e != GB_E_MISSING && e != GB_E_VALUE && e != GB_E_UNKNOWN)
+        return e;
+    const struct gb_schema *s = gb_journal_schema(f->journal);
+    return gb_fail_set(fail, e, "%s: `gengbu list %s%s%s` shows what there is",
+                       why.text, f->path, table < 0 ? "" : " ",
+                       table < 0 ? "" : s->tables[table].name);
+}
+
+enum gb_err
+gb_fields_table(const struct gb_folder *f, struct gb_span name, int *table,
+                struct gb_fail *fail)
+{
+    const struct gb_schema *s;
+    enum gb_err e = gb_fields_schema(f->journal, &s, fail);
+    if (e)
+        return e;
+    for (int v = 0; v < s->nviews; v++)
+        if (gb_span_equal(name, gb_span_text(s->views[v].name)))
+            return gb_fail_set(fail, GB_E_UNKNOWN,
+                               "%s is a view: `gengbu list` shows its rows",
+                               s->views[v].name);
+    e = gb_near_table(s, name, table, fail);
+    return gb_fields_look(f, -1, e, fail);
+}
+
+enum gb_err
+gb_fields_record(const struct gb_folder *f, int table, struct gb_span text,
                  int64_t *id, struct gb_fail *fail)
 {
+    enum gb_err e = GB_OK;
     if (text.len > 1 && text.ptr[0] == '@')
-        return gb_journal_ref(j, table, GB_SPAN(text.ptr + 1, text.len - 1), id,
-                              fail);
-    if (gb_id_parse(text, id))
-        return GB_OK;
-    return gb_fail_set(fail, GB_E_VALUE,
-                       "'%.*s' names no record: write 7-1042, or @ and its ref",
-                       (int)(text.len < 60 ? text.len : 60),
-                       (const char *)text.ptr);
+        e = gb_journal_ref(f->journal, table,
+                           GB_SPAN(text.ptr + 1, text.len - 1), id, fail);
+    else if (!gb_id_parse(text, id))
+        e = gb_fail_set(fail, GB_E_VALUE,
+                        "'%.*s' names no record: write 7-1042, or @ and its "
+                        "ref",
+                        (int)(text.len < 60 ? text.len : 60),
+                        (const char *)text.ptr);
+    return gb_fields_look(f, table, e, fail);
+}
+
+enum gb_err
+gb_fields_actor(struct gb_folder *f, const char *text, bool keep, int64_t *id,
+                struct gb_fail *fail)
+{
+    const struct gb_schema *s;
+    enum gb_err e = gb_fields_schema(f->journal, &s, fail);
+    if (!e && s->actor_table < 0)
+        e = gb_fail_set(fail, GB_E_STATE, "the schema names no table of staff");
+    if (!e)
+        e = gb_fields_record(f, s->actor_table, gb_span_text(text), id, fail);
+    if (e)
+        return e;
+    e = gb_journal_sign_in(f->journal, *id, keep, fail);
+    return gb_fields_look(f, s->actor_table, e, fail);
 }
 
 /* -------------------------------------------------------------- values -- */
@@ -133,16 +137,19 @@ int_text(struct gb_folder *f, const struct gb_column *c, struct gb_span s,
     }
     if (parse_int(s, out) || gb_id_parse(s, out))
         return GB_OK;
-    if (s.len && gb_present_time(c->name) && memchr(s.ptr, ':', s.len)) {
+    if (s.len && gb_term_time_name(c->name) && memchr(s.ptr, ':', s.len)) {
         enum gb_err e = gb_folder_zone(f, fail);
         if (e || gb_term_parse_time(s, now.wall_ms, out))
             return e;
     }
     if (c->refers >= 0)
-        return gb_fields_record(f->journal, c->refers, s, out, fail);
+        return gb_fields_record(f, c->refers, s, out, fail);
     return gb_fail_set(fail, GB_E_TYPE,
-                       "'%.*s' is not an integer; a time is `now`, 08:30, "
-                       "\"2026-11-23 08:30\", or milliseconds since 1970 UTC",
+                       gb_term_time_name(c->name)
+                           ? "'%.*s' is no time: write `now`, 08:30, "
+                             "\"2026-11-23 08:30\", or milliseconds since "
+                             "1970 UTC"
+                           : "'%.*s' is not an integer",
                        (int)(s.len < 60 ? s.len : 60), (const char *)s.ptr);
 }
 
@@ -193,8 +200,8 @@ gb_fields_word(struct gb_folder *f, int table, char *word, bool add,
                            "'%.60s': fields are given as name=value", word);
     size_t n = (size_t)(sign - word);
     out->add = add && n > 1 && sign[-1] == '+';
-    enum gb_err e = gb_fields_column(t, GB_SPAN(word, out->add ? n - 1 : n),
-                                     &out->column, fail);
+    enum gb_err e = gb_near_column(t, GB_SPAN(word, out->add ? n - 1 : n),
+                                   &out->column, fail);
     if (e)
         return e;
     const struct gb_column *c = &t->columns[out->column];
@@ -210,7 +217,7 @@ gb_fields_member(struct gb_folder *f, int table, const struct gb_json_member *m,
 {
     const struct gb_table *t = &gb_journal_schema(f->journal)->tables[table];
     *out = (struct gb_assign){.add = add};
-    enum gb_err e = gb_fields_column(t, m->key, &out->column, fail);
+    enum gb_err e = gb_near_column(t, m->key, &out->column, fail);
     if (e)
         return e;
     const struct gb_column *c = &t->columns[out->column];

@@ -15,20 +15,23 @@
 /* The schema, or GB_E_STATE: none has come yet. */
 enum gb_err gb_fields_schema(struct gb_journal *j, const struct gb_schema **out,
                              struct gb_fail *fail);
-/* The same, and it has a table whose records act. */
-enum gb_err gb_fields_actors(struct gb_journal *j, const struct gb_schema **out,
-                             struct gb_fail *fail);
+
 /* By name; GB_E_UNKNOWN says which name is near. */
-enum gb_err gb_fields_table(const struct gb_schema *s, struct gb_span name,
+enum gb_err gb_fields_table(const struct gb_folder *f, struct gb_span name,
                             int *table, struct gb_fail *fail);
-enum gb_err gb_fields_column(const struct gb_table *t, struct gb_span name,
-                             int *column, struct gb_fail *fail);
+/* Behind a failure to find a record, or (table -1) a table: where to look.
+ * Returns e. */
+enum gb_err gb_fields_look(const struct gb_folder *f, int table, enum gb_err e,
+                           struct gb_fail *fail);
 
 /* The id that "0-17", "17", "@REF" or "@7/REF" names; that there is such a
  * record is looked up for a ref only.  GB_E_VALUE, GB_E_MISSING. */
-enum gb_err gb_fields_record(struct gb_journal *j, int table,
+enum gb_err gb_fields_record(const struct gb_folder *f, int table,
                              struct gb_span text, int64_t *id,
                              struct gb_fail *fail);
+/* The record of the staff that so acts from now on; persistent when `keep`. */
+enum gb_err gb_fields_actor(struct gb_folder *f, const char *text, bool keep,
+                            int64_t *id, struct gb_fail *fail);
 
 /*
  * "column=value", or "column+=difference" where `add` is allowed.  An empty

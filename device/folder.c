@@ -72,6 +72,15 @@ gb_folder_is_journal(const char *path)
            state == GB_FOLDER_JOURNAL;
 }
 
+static bool
+is_hub(const char *path)
+{
+    char name[GB_FILE_PATH_MAX], kind = '-';
+    struct gb_fail ignored = {0};
+    return !gb_folder_name(name, path, "ledger.git", &ignored) &&
+           !look(name, &kind, &ignored) && kind == 'd';
+}
+
 /* A journal, or what else the folder is. */
 static enum gb_err
 check(const char *path, struct gb_fail *fail)
@@ -94,7 +103,11 @@ check(const char *path, struct gb_fail *fail)
                            "init` again",
                            path);
     default:
-        return gb_fail_set(fail, GB_E_STATE, "%s: this is not a journal", path);
+        return gb_fail_set(fail, GB_E_STATE,
+                           is_hub(path) ? "%s: this is the office's hub: use "
+                                          "`gengbu-hub`"
+                                        : "%s: this is not a journal",
+                           path);
     }
 }
 

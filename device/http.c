@@ -111,6 +111,8 @@ curl_failed(const struct exchange *x, CURLcode code, struct gb_fail *fail)
         return gb_fail_memory(fail);
     if (endless || code == TOO_LARGE)
         says = "the answer is not one of a hub";
+    if (code == CURLE_SSL_CONNECT_ERROR)
+        says = "a hub speaks http://, and this is https://";
     /* the second also stands for an answer that is no HTTP */
     if (connected <= 0 &&
         (code == CURLE_URL_MALFORMAT || code == CURLE_UNSUPPORTED_PROTOCOL))
@@ -143,9 +145,10 @@ refused(const struct exchange *x, long status, struct gb_fail *fail)
     enum gb_err e = status >= 500 ? GB_E_NETWORK : GB_E_REFUSED;
     if (status == 403 && s.len > 8 && !memcmp(s.ptr, "TICKET: ", 8))
         e = GB_E_TICKET;
-    return gb_fail_set(fail, e, "the hub at %.*s refuses: %.*s (status %ld)",
+    return gb_fail_set(fail, e, "the hub at %.*s refuses: %.*s (status %ld)%s",
                        origin_length(url), url, (int)s.len, (const char *)s.ptr,
-                       status);
+                       status,
+                       status == 404 ? ": its address has no path" : "");
 }
 
 /* How it went. */

@@ -2,9 +2,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "engine/near.h"
 #include "fields.h"
 #include "lines.h"
-#include "near.h"
 
 /* What a line may hold; the first four say what is to be done. */
 enum key { FIELDS, SET, ADD, VOID, TABLE, REF, ID, KEYS };
@@ -80,8 +80,7 @@ find_record(struct gb_folder *f, const struct line *l, int64_t *id,
         return gb_journal_ref(f->journal, l->table, gb_json_text(l->at[REF]),
                               id, fail);
     if (gb_json_type(l->at[ID]) == GB_JSON_TEXT)
-        return gb_fields_record(f->journal, l->table, gb_json_text(l->at[ID]),
-                                id, fail);
+        return gb_fields_record(f, l->table, gb_json_text(l->at[ID]), id, fail);
     *id = gb_json_int(l->at[ID]);
     return gb_json_type(l->at[ID]) == GB_JSON_INT
                ? GB_OK
@@ -157,7 +156,7 @@ gb_lines_one(struct gb_folder *f, struct gb_span line,
     if (!e)
         e = check_types(object, &l, fail);
     if (!e)
-        e = gb_fields_table(s, gb_json_text(l.at[TABLE]), &l.table, fail);
+        e = gb_fields_table(f, gb_json_text(l.at[TABLE]), &l.table, fail);
     if (!e)
         e = perform(f, &l, counts, fail);
     gb_json_free(object);

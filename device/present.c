@@ -8,8 +8,7 @@
 #include "engine/id.h"
 #include "engine/term.h"
 
-#define TIME_LEAST 631152000000 /* 1990-01-01, ms */
-#define WORD_MAX 40             /* bytes of what may be a word */
+#define WORD_MAX 40 /* bytes of what may be a word */
 
 struct gb_present
 gb_present_column(const struct gb_schema *s, const char *lang, int table,
@@ -108,37 +107,47 @@ gb_present_title(const struct gb_present *p)
 }
 
 bool
-gb_present_time(const char *name)
-{
-    static const char *const times[] = {"_at", "_start", "_end", "_ms"};
-    return ends_in(name, times, 4);
-}
-
-bool
 gb_present_right(const struct gb_present *p)
 {
-    if (p->id || p->column < 0 || gb_present_time(p->name))
+    if (p->id || p->column < 0 || gb_term_time_name(p->name))
         return false;
     const struct gb_column *c = &p->schema->tables[p->table].columns[p->column];
     return (c->type == GB_INT || c->type == GB_REAL) && !c->nenums;
 }
 
-static bool
-is_time(const struct gb_present *p, const struct gb_value *v)
+/* What a view computes: a word of the site, or of the first column of that
+ * name that has one. */
+static const char *
+computed_word(const struct gb_present *p, const struct gb_value *v)
 {
-    return v->type == GB_INT && v->as.i >= TIME_LEAST &&
-           gb_present_time(p->name);
+    const struct gb_schema *s = p->schema;
+    if (v->type != GB_TEXT || v->as.s.len > WORD_MAX)
+        return NULL;
+    const char *label = gb_schema_label(s, -1, -1, v, p->lang);
+    for (int t = 0; t < s->ntables && !label; t++) {
+        int c = gb_table_column(&s->tables[t], gb_span_text(p->name));
+        if (c >= 0)
+            label = gb_schema_label(s, t, c, v, p->lang);
+    }
+    return label;
 }
 
-/* The word for a value, or NULL: only what is enumerated has one, and what a
- * view computes if the site has a word of that kind. */
+/* What a view computes of a time that there was not. */
+static bool
+is_never(const struct gb_present *p, const struct gb_value *v)
+{
+    const char *at = "_at";
+    return v->type == GB_INT && !v->as.i && p->column < 0 &&
+           ends_in(p->name, &at, 1);
+}
+
+/* The word for a value, or NULL: only what is enumerated or computed has one.
+ */
 static const char *
 word(const struct gb_present *p, const struct gb_value *v)
 {
     if (p->table < 0 || p->column < 0)
-        return v->type == GB_TEXT && v->as.s.len <= WORD_MAX
-                   ? gb_schema_label(p->schema, -1, -1, v, p->lang)
-                   : NULL;
+        return computed_word(p, v);
     const struct gb_column *c = &p->schema->tables[p->table].columns[p->column];
     return c->nenums || c->rule.nvalues
                ? gb_schema_label(p->schema, p->table, p->column, v, p->lang)
@@ -164,14 +173,14 @@ gb_present_value(const struct gb_present *p, const struct gb_value *v,
 {
     char id[GB_ID_TEXT], time[GB_TERM_SIZE];
     const char *label = v->type == GB_NULL ? NULL : word(p, v);
-    if (v->type == GB_NULL)
+    if (v->type == GB_NULL || is_never(p, v))
         return;
     if (label) {
         gb_buf_text(out, label);
     } else if (p->id && v->type == GB_INT && gb_id_valid(v->as.i)) {
         gb_id_print(id, v->as.i);
         gb_buf_text(out, id);
-    } else if (is_time(p, v)) {
+    } else if (v->type == GB_INT && gb_term_is_time(p->name, v->as.i)) {
         gb_buf_text(out, gb_term_time(time, v->as.i));
     } else if (v->type == GB_REAL) {
         put_real(out, v->as.r);

@@ -34,8 +34,6 @@ struct gb_present gb_present_column(const struct gb_schema *s, const char *lang,
 
 /* What heads the column; never NULL. */
 const char *gb_present_title(const struct gb_present *p);
-/* Whether an INTEGER of this name is a time. */
-bool gb_present_time(const char *name);
 /* Numbers are aligned right. */
 bool gb_present_right(const struct gb_present *p);
 /* Append a value in words; NULL appends nothing. */

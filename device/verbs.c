@@ -20,17 +20,11 @@ enum gb_err
 gb_verb_act(const struct gb_args *args, struct gb_folder *f,
             struct gb_fail *fail)
 {
-    const struct gb_schema *s;
     const char *staff = gb_args_value(args, "actor");
     int64_t id;
     if (!staff)
         return GB_OK;
-    enum gb_err e = gb_fields_actors(f->journal, &s, fail);
-    if (!e)
-        e = gb_fields_record(f->journal, s->actor_table, gb_span_text(staff),
-                             &id, fail);
-    if (!e)
-        e = gb_journal_sign_in(f->journal, id, false, fail);
+    enum gb_err e = gb_fields_actor(f, staff, false, &id, fail);
     return e ? gb_fail_wrap(fail, "--actor") : GB_OK;
 }
 
@@ -38,31 +32,31 @@ enum gb_err
 gb_verb_table(const struct gb_args *args, int i, struct gb_folder *f,
               int *table, struct gb_fail *fail)
 {
-    const struct gb_schema *s;
-    enum gb_err e = gb_fields_schema(f->journal, &s, fail);
-    return e ? e
-             : gb_fields_table(s, gb_span_text(gb_args_word(args, i)), table,
-                               fail);
+    return gb_fields_table(f, gb_span_text(gb_args_word(args, i)), table, fail);
 }
 
 enum gb_err
 gb_verb_record_of(const struct gb_args *args, int i, struct gb_folder *f,
                   int table, int64_t *id, struct gb_fail *fail)
 {
-    return gb_fields_record(f->journal, table,
-                            gb_span_text(gb_args_word(args, i)), id, fail);
+    return gb_fields_record(f, table, gb_span_text(gb_args_word(args, i)), id,
+                            fail);
 }
 
 enum gb_err
-gb_verb_lang(const struct gb_args *args, const char **lang,
-             struct gb_fail *fail)
+gb_verb_lang(const struct gb_args *args, const struct gb_schema *s,
+             const char **lang, struct gb_fail *fail)
 {
     const char *given = gb_args_value(args, "lang");
     *lang = given ? given : GB_PRESENT_LANGUAGE;
-    return strlen(*lang) == 2
-               ? GB_OK
-               : gb_fail_set(fail, GB_E_USAGE, "--lang: zh or en, not '%.20s'",
-                             *lang);
+    for (int i = 0; given && i < s->nlabels; i++)
+        if (!strcmp(s->labels[i].lang, given))
+            return GB_OK;
+    return given ? gb_fail_set(fail, GB_E_USAGE,
+                               "--lang: there are no labels in '%.20s': give "
+                               "zh or en",
+                               given)
+                 : GB_OK;
 }
 
 enum gb_err

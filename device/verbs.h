@@ -18,6 +18,8 @@ int gb_verb_set(const struct gb_args *args);
 int gb_verb_void(const struct gb_args *args);
 int gb_verb_list(const struct gb_args *args);
 int gb_verb_show(const struct gb_args *args);
+int
+gb_verb_tables(const struct gb_args *args); /* both, without the last word */
 int gb_verb_sync(const struct gb_args *args);
 int gb_verb_export(const struct gb_args *args);
 int gb_verb_import(const struct gb_args *args);
@@ -38,9 +40,9 @@ enum gb_err gb_verb_table(const struct gb_args *args, int i,
 enum gb_err gb_verb_record_of(const struct gb_args *args, int i,
                               struct gb_folder *f, int table, int64_t *id,
                               struct gb_fail *fail);
-/* --lang, which must be two letters. */
-enum gb_err gb_verb_lang(const struct gb_args *args, const char **lang,
-                         struct gb_fail *fail);
+/* --lang, in which the schema has labels. */
+enum gb_err gb_verb_lang(const struct gb_args *args, const struct gb_schema *s,
+                         const char **lang, struct gb_fail *fail);
 
 /* Print a buffer to standard output and empty it; a failure of it (memory, the
  * ceiling) or of writing is returned. */

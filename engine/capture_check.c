@@ -103,8 +103,9 @@ gb_capture_actor(const struct gb_journal *j, const struct gb_table *t,
                            "--actor");
     if (j->c.level < level)
         return gb_fail_set(fail, GB_E_AUTHORITY,
-                           "%s: needs level %d, and this is level %d", t->name,
-                           level, j->c.level);
+                           "%s: needs level %d, of whoever acts and of the "
+                           "handheld, and this is level %d",
+                           t->name, level, j->c.level);
     return GB_OK;
 }
 
@@ -183,6 +184,23 @@ gb_capture_ref(struct gb_journal *j, int table, int64_t id, sqlite3_value *arg,
                        (const char *)ref.as.s.ptr);
 }
 
+/* All that a new row lacks, at once. */
+static enum gb_err
+check_missing(const struct gb_table *t, sqlite3_value **values,
+              struct gb_fail *fail)
+{
+    char list[300] = "";
+    size_t n = 0;
+    for (int c = 0; c < t->ncolumns && n < 200; c++)
+        if (t->columns[c].notnull &&
+            sqlite3_value_type(values[c]) == SQLITE_NULL)
+            n += (size_t)snprintf(list + n, sizeof list - n, "%s%.64s",
+                                  n ? ", " : "", t->columns[c].name);
+    return n ? gb_fail_set(fail, GB_E_VALUE, "%s: %s must not be empty",
+                           t->name, list)
+             : GB_OK;
+}
+
 /* The values of a new row; *bound receives what they may need in a set. */
 enum gb_err
 gb_capture_new_values(struct gb_journal *j, const struct gb_table *t,
@@ -193,6 +211,8 @@ gb_capture_new_values(struct gb_journal *j, const struct gb_table *t,
     for (int c = 0; c < t->ncolumns && !e; c++) {
         const struct gb_column *col = &t->columns[c];
         struct gb_value v = gb_db_arg(args[8 + c]);
+        if (col->notnull && v.type == GB_NULL)
+            continue; /* all of these are named at once */
         e = check_value(j, t, col, &v, fail);
         if (!e && col->rule.kind == GB_RULE_STATE &&
             gb_rule_value(&col->rule, &v) != 0)
@@ -204,7 +224,7 @@ gb_capture_new_values(struct gb_journal *j, const struct gb_table *t,
         if (v.type == GB_TEXT || v.type == GB_BLOB)
             *bound += v.as.s.len;
     }
-    return e;
+    return e ? e : check_missing(t, args + 8, fail);
 }
 
 /* Where a write shows something else than what was written, having seen

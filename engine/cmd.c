@@ -184,12 +184,29 @@ option_error(const struct gb_command *command, int kind, const char *word,
                        (int)strcspn(word, "="), word);
 }
 
-/* Note an option; only those that end in "..." may be given again. */
+/* getopt takes the beginning of a long option's name for the whole; a later
+ * version may have two that begin so. */
 static enum gb_err
-take_option(struct gb_args *args, const struct gb_option *o,
+check_whole(const struct gb_option *o, int value, char **argv,
             struct gb_fail *fail)
 {
+    const char *word = argv[optind - (optarg == argv[optind - 1] ? 2 : 1)];
+    size_t n = strcspn(word, "=");
+    if (value < LONG_BASE || n == strlen(o->name) + 2)
+        return GB_OK;
+    return gb_fail_set(fail, GB_E_USAGE, "unknown option %.*s: write --%s",
+                       (int)n, word, o->name);
+}
+
+/* Note an option; only those that end in "..." may be given again. */
+static enum gb_err
+take_option(struct gb_args *args, int value, char **argv, struct gb_fail *fail)
+{
+    const struct gb_option *o = option_of(args->command, value);
     const char *dots = o->argument ? strstr(o->argument, "...") : NULL;
+    enum gb_err e = check_whole(o, value, argv, fail);
+    if (e)
+        return e;
     if (!dots && gb_args_flag(args, o->name))
         return gb_fail_set(fail, GB_E_USAGE, "--%s is given twice", o->name);
     args->given[args->ngiven++] =
@@ -218,11 +235,22 @@ parse(struct gb_args *args, int argc, char **argv, bool *help,
         else if (value == '?' || value == ':')
             err = option_error(args->command, value, argv[optind - 1], fail);
         else
-            err = take_option(args, option_of(args->command, value), fail);
+            err = take_option(args, value, argv, fail);
     }
     args->words = argv + optind;
     args->nwords = argc - optind;
     return err;
+}
+
+/* GB_E_USAGE that names word i of those that must be there. */
+static enum gb_err
+missing_word(const struct gb_command *c, int i, struct gb_fail *fail)
+{
+    const char *word = c->summary;
+    while (i--)
+        word += strcspn(word, " ") + 1;
+    return gb_fail_set(fail, GB_E_USAGE, "%.*s is missing",
+                       (int)strcspn(word, " "), word);
 }
 
 /* Whether there are as many words as the command takes. */
@@ -231,9 +259,7 @@ check_count(const struct gb_args *args, struct gb_fail *fail)
 {
     const struct gb_command *c = args->command;
     if (args->nwords < c->min)
-        return gb_fail_set(fail, GB_E_USAGE,
-                           args->nwords ? "something is missing"
-                                        : "nothing is named");
+        return missing_word(c, args->nwords, fail);
     if (c->max >= 0 && args->nwords > c->max)
         return gb_fail_set(fail, GB_E_USAGE, "'%s' is one word too many",
                            args->words[c->max]);

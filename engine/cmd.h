@@ -38,9 +38,11 @@ struct gb_option {
 struct gb_args; /* the words of this run, parsed */
 
 struct gb_command {
-    const char *name;    /* "record"; NULL: the default command */
-    const char *summary; /* "JOURNAL TABLE field=value..."; without the name */
-    const char *help;    /* one line */
+    const char *name; /* "record"; NULL: the default command */
+    /* "JOURNAL TABLE field=value..."; without the name; begins with the `min`
+       words that must be there */
+    const char *summary;
+    const char *help;                /* one line */
     const struct gb_option *options; /* NULL: none but --help */
     int min, max;                    /* words; max -1: any number */
     /* Returns the exit status, often gb_cmd_fail()'s. */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "buf.h"
+#include "near.h"
 
 /* Space between the two columns of a list. */
 #define GUTTER 2
@@ -20,47 +20,16 @@ gb_cmd_option(const struct gb_command *command, const char *name)
 
 /* ---------------------------------------------------------- suggestions -- */
 
-/* Edits (insert, remove, replace, swap neighbours) between two short words;
- * 99 when one is too long.  Optimal string alignment, three rows. */
-static int
-distance(const char *a, const char *b)
-{
-    enum { MAX = 32 };
-    int rows[3][MAX + 1];
-    size_t n = strlen(a), m = strlen(b);
-    if (n > MAX || m > MAX)
-        return 99;
-    for (int j = 0; j <= (int)m; j++)
-        rows[0][j] = j;
-    for (size_t i = 1; i <= n; i++) {
-        int *row = rows[i % 3];
-        const int *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
-        row[0] = (int)i;
-        for (size_t j = 1; j <= m; j++) {
-            int best = last[j - 1] + (a[i - 1] != b[j - 1]);
-            if (last[j] + 1 < best)
-                best = last[j] + 1;
-            if (row[j - 1] + 1 < best)
-                best = row[j - 1] + 1;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] &&
-                a[i - 2] == b[j - 1] && before[j - 2] + 1 < best)
-                best = before[j - 2] + 1;
-            row[j] = best;
-        }
-    }
-    return rows[n % 3][m];
-}
-
 const char *
 gb_cmd_nearest(const struct gb_program *program, const char *word)
 {
     const char *best = NULL;
-    int least = (int)strlen(word) < 4 ? 2 : 3; /* fewer edits than this */
+    size_t least = strlen(word) < 4 ? 2 : 3; /* fewer edits than this */
     const struct gb_command *c = program->commands;
     for (; c->run; c++) {
         if (!c->name)
             continue;
-        int d = distance(word, c->name);
+        size_t d = gb_near_distance(gb_span_text(word), gb_span_text(c->name));
         if (*word && !strncmp(c->name, word, strlen(word)))
             d = 0; /* its beginning */
         if (d < least) {

@@ -10,6 +10,8 @@
 
 #include "limits.h"
 
+#define TIME_LEAST 631152000000 /* 1990-01-01, ms */
+
 void
 gb_term_print(const char *text)
 {
@@ -209,6 +211,25 @@ local_time(int64_t ms, struct tm *tm)
 {
     time_t t = (time_t)(ms / 1000 - (ms % 1000 < 0));
     return localtime_r(&t, tm);
+}
+
+bool
+gb_term_time_name(const char *name)
+{
+    static const char *const ends[] = {"_at", "_start", "_end", "_ms"};
+    size_t len = strlen(name);
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        size_t n = strlen(ends[i]);
+        if (len >= n && !strcmp(name + len - n, ends[i]))
+            return true;
+    }
+    return false;
+}
+
+bool
+gb_term_is_time(const char *name, int64_t ms)
+{
+    return ms >= TIME_LEAST && gb_term_time_name(name);
 }
 
 const char *

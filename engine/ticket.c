@@ -384,6 +384,8 @@ gb_ticket_read(struct gb_span text, struct gb_ticket *out, struct gb_fail *fail)
                         GB_TICKET_MAX);
     if (!e)
         e = gb_json_parse(text, &ticket, &why);
+    if (e == GB_E_FORMAT)
+        gb_fail_wrap(&why, "this is no ticket, or a damaged one");
     if (!e)
         e = check_version(ticket, &why);
     if (!e)

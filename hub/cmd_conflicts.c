@@ -1,5 +1,6 @@
 /* cmd_conflicts.c - `gengbu-hub conflicts`: what people edited at once */
 #include <stdio.h>
+#include <string.h>
 
 #include "engine/clock.h"
 #include "engine/id.h"
@@ -36,23 +37,47 @@ actor_of(struct listing *l, const struct gb_sib *s, int64_t *actor,
 
 /* ------------------------------------------------------------------ text -- */
 
+/* The value of a write; returns how wide it is. */
+static size_t
+print_value(struct gb_buf *out, const struct gb_conflict *c, int i)
+{
+    char text[GB_FIELD_TEXT];
+    size_t start = out->len;
+    gb_term_clean(
+        out, gb_span_text(gb_field_shown(
+                 text, &c->rec->table->columns[c->column], &c->sibs[i].value)));
+    return gb_utf8_width(GB_SPAN(out->ptr + start, out->len - start));
+}
+
+/* The width of the widest; it is tried out behind what is printed. */
+static size_t
+widest(struct gb_buf *out, const struct gb_conflict *c)
+{
+    size_t width = 0, end = out->len;
+    for (int i = 0; i < c->n; i++) {
+        size_t w = print_value(out, c, i);
+        width = w > width ? w : width;
+        out->len = end;
+    }
+    return width;
+}
+
 static enum gb_err
-print_sib(struct listing *l, const struct gb_conflict *c, int i,
+print_sib(struct listing *l, const struct gb_conflict *c, int i, size_t width,
           struct gb_fail *fail)
 {
     const struct gb_sib *s = &c->sibs[i];
-    char value[GB_FIELD_TEXT], who[GB_PAST_ACTOR] = "?", when[GB_TERM_SIZE];
+    char who[GB_PAST_ACTOR] = "?", when[GB_TERM_SIZE];
     int64_t actor;
     enum gb_err e = actor_of(l, s, &actor, fail);
     if (actor >= 0)
         gb_past_actor(l->look.state, actor, who);
     gb_buf_printf(&l->out, "  %d  ", i + 1);
-    gb_term_clean(&l->out, gb_span_text(gb_field_text(value, &s->value)));
-    gb_buf_text(&l->out, "  ");
+    size_t has = print_value(&l->out, c, i);
+    gb_buf_printf(&l->out, "%*s  %s  device %d  ", (int)(width - has), "",
+                  gb_term_time(when, gb_stamp_ms(s->stamp)), s->device);
     gb_term_clean(&l->out, gb_span_text(who));
-    gb_buf_printf(&l->out, "  device %d  %s%s\n", s->device,
-                  gb_term_time(when, gb_stamp_ms(s->stamp)),
-                  i == c->shown ? "  (shows)" : "");
+    gb_buf_text(&l->out, i == c->shown ? "  (shows)\n" : "\n");
     return e;
 }
 
@@ -85,23 +110,24 @@ static enum gb_err
 print_conflict(struct listing *l, const struct gb_conflict *c,
                struct gb_fail *fail)
 {
-    char id[GB_ID_TEXT], rule[GB_FIELD_RULE];
+    char id[GB_ID_TEXT];
+    size_t width = widest(&l->out, c);
     const struct gb_table *t = c->rec->table;
+    const struct gb_column *col = c->column < 0 ? NULL : &t->columns[c->column];
     enum gb_err e = GB_OK;
     gb_id_print(id, c->rec->id);
     gb_buf_printf(&l->out, "%s:%s", t->name, id);
-    if (c->kind == GB_CONFLICT_CELL)
-        gb_buf_printf(&l->out, ":%s  %s; rule %s; expect %s\n",
-                      t->columns[c->column].name,
+    if (col)
+        gb_buf_printf(&l->out, ":%s  %s; rule %.*s; expect %s\n", col->name,
                       c->review ? "NEEDS A PERSON" : "decided by its rule",
-                      gb_field_rule(rule, &t->columns[c->column].rule),
+                      (int)strcspn(col->rule.text, " "), col->rule.text,
                       c->token);
     else if (c->kind == GB_CONFLICT_RIVAL)
         print_rival(l, c);
     else
         print_void(l, c);
     for (int i = 0; i < c->n && !e; i++)
-        e = print_sib(l, c, i, fail);
+        e = print_sib(l, c, i, width, fail);
     return e;
 }
 

@@ -130,10 +130,11 @@ print_row(void *context, const struct row *r)
     gb_grid_printf(g, "%u", r->d.seq);
     time_cell(g, r->last_ms);
     clock_cell(g, r);
-    if (r->d.enrolled)
+    if (r->contact.seen_ms)
         time_cell(g, r->contact.seen_ms);
     else
-        gb_grid_text(g, "ticket not used");
+        gb_grid_text(g,
+                     r->d.enrolled ? "none since rebuild" : "ticket not used");
     if (r->contact.seen_ms)
         gb_grid_printf(g, "%llu",
                        (unsigned long long)(t->size - r->contact.merged));

@@ -4,6 +4,7 @@
 #include "engine/clock.h"
 #include "engine/id.h"
 #include "engine/json.h"
+#include "engine/near.h"
 #include "engine/term.h"
 #include "hub/cmd.h"
 #include "hub/explain.h"
@@ -52,10 +53,11 @@ set_file(char out[GB_LEDGER_NAME_MAX], const struct gb_write *w)
 /* ------------------------------------------------------------------ text -- */
 
 static void
-print_value(struct gb_buf *b, const struct gb_value *v)
+print_value(struct gb_buf *b, const struct gb_column *c,
+            const struct gb_value *v)
 {
     char text[GB_FIELD_TEXT];
-    gb_term_clean(b, gb_span_text(gb_field_text(text, v)));
+    gb_term_clean(b, gb_span_text(gb_field_shown(text, c, v)));
 }
 
 /* Why it shows or not. */
@@ -127,11 +129,12 @@ print_write(struct asking *a, int i)
                            ? "(personal, erased)"
                            : "(personal, and personal.db is missing)");
     else
-        print_value(b, &w->value);
+        print_value(b, &a->table->columns[w->column], &w->value);
     if (w->kind >= GB_VOID) {
+        char text[GB_FIELD_TEXT];
         struct gb_value reason = gb_value_text(w->text);
         gb_buf_text(b, ", because ");
-        print_value(b, &reason);
+        gb_term_clean(b, gb_span_text(gb_field_text(text, &reason)));
     }
     gb_buf_printf(b,
                   "\n     %s, operation %d of set %d-%u (entry %llu, sha256 "
@@ -158,7 +161,7 @@ print_cell_state(struct asking *a, int column)
     gb_buf_printf(b, " %s", c->name);
     if (cell.open) {
         gb_buf_text(b, " = ");
-        print_value(b, &cell.is);
+        print_value(b, c, &cell.is);
     }
     gb_buf_printf(b, "; rule %s; ", gb_field_rule(rule, &c->rule));
     if (cell.writes)
@@ -335,15 +338,15 @@ find(struct asking *a, const struct gb_args *args, struct gb_fail *fail)
     const struct gb_schema *s = gb_state_schema(a->look.state);
     const char *table = gb_args_word(args, 1), *id = gb_args_word(args, 2);
     const char *column = gb_args_word(args, 3);
-    a->number = gb_schema_table(s, gb_span_text(table));
-    if (a->number < 0)
-        return gb_fail_set(fail, GB_E_UNKNOWN, "the schema has no table '%s'",
-                           table);
+    enum gb_err e = gb_near_table(s, gb_span_text(table), &a->number, fail);
+    if (e)
+        return e;
     a->table = &s->tables[a->number];
-    a->column = column ? gb_table_column(a->table, gb_span_text(column)) : -1;
-    if (column && a->column < 0)
-        return gb_fail_set(fail, GB_E_UNKNOWN, "%s has no column '%s'", table,
-                           column);
+    a->column = -1;
+    if (column)
+        e = gb_near_column(a->table, gb_span_text(column), &a->column, fail);
+    if (e)
+        return e;
     if (id[0] != '@' && gb_id_parse(gb_span_text(id), &a->id))
         return GB_OK;
     return gb_field_record(a->look.state, a->number, gb_span_text(id), &a->id,

@@ -1,6 +1,7 @@
 /* cmd_load.c - `gengbu-hub load`: reference data from CSV files */
 #include <stdio.h>
 
+#include "engine/near.h"
 #include "hub/cmd.h"
 #include "hub/load.h"
 
@@ -18,10 +19,8 @@ gb_cmd_load(const struct gb_args *args)
     if (!e)
         e = gb_cmd_open(args, "gengbu-hub load", &o, &fail);
     if (!e)
-        table = gb_schema_table(gb_state_schema(o->state), gb_span_text(name));
-    if (!e && table < 0)
-        e = gb_fail_set(&fail, GB_E_UNKNOWN, "the schema has no table '%s'",
-                        name);
+        e = gb_near_table(gb_state_schema(o->state), gb_span_text(name), &table,
+                          &fail);
     if (!e) {
         e = gb_load_csv(o, table, gb_buf_view(&text), &done, &fail);
         if (e)
@@ -31,7 +30,10 @@ gb_cmd_load(const struct gb_args *args)
     gb_buf_release(&text);
     if (e)
         return gb_cmd_fail(args, &fail);
-    printf("%s: %u new, %u changed, %u as they were\n", name, done.added,
-           done.changed, done.same);
+    printf("%s: %u new, %u changed, %u as they were%s\n", name, done.added,
+           done.changed, done.same,
+           done.added && !done.named
+               ? ": without a column ref, loaded again they are new again"
+               : "");
     return 0;
 }

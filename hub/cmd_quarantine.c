@@ -332,7 +332,8 @@ show_operation(struct quarantine *q, uint64_t pos, int index,
         e = gb_db_step(s, &row, fail);
     if (!e && !row)
         e = gb_fail_set(fail, GB_E_MISSING,
-                        "operation %llu.%d is not in quarantine",
+                        "operation %llu.%d is not in quarantine: `gengbu-hub "
+                        "quarantine` lists what is",
                         (unsigned long long)pos, index + 1);
     if (!e) {
         read_waiting(s, &o);
@@ -355,8 +356,8 @@ show_set(struct quarantine *q, uint64_t pos, struct gb_fail *fail)
         e = gb_db_step(s, &row, fail);
     if (!e && !row)
         e = gb_fail_set(fail, GB_E_MISSING,
-                        "change set %llu is not in quarantine as a whole: give "
-                        "one of its operations, %llu.1",
+                        "change set %llu is not in quarantine: `gengbu-hub "
+                        "quarantine` lists what is, an operation as %llu.1",
                         (unsigned long long)pos, (unsigned long long)pos);
     if (!e) {
         read_waiting(s, &o);

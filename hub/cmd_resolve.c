@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "engine/id.h"
+#include "engine/near.h"
 #include "engine/term.h"
 #include "hub/cmd.h"
 #include "hub/conflict.h"
@@ -33,17 +34,15 @@ parse_target(struct resolving *w, const char *text, struct gb_fail *fail)
                            "'%s': give TABLE:ID:COLUMN, as `gengbu-hub "
                            "conflicts` prints it",
                            text);
-    w->table = gb_schema_table(w->schema, GB_SPAN(text, (size_t)(id - text)));
-    if (w->table < 0)
-        return gb_fail_set(fail, GB_E_UNKNOWN, "the schema has no table '%.*s'",
-                           (int)(id - text), text);
-    const struct gb_table *t = &w->schema->tables[w->table];
-    w->column = column ? gb_table_column(t, gb_span_text(column + 1)) : -1;
-    if (column && w->column < 0)
-        return gb_fail_set(fail, GB_E_UNKNOWN, "%s has no column '%s'", t->name,
-                           column + 1);
-    enum gb_err e = gb_field_record(w->office->state, w->table,
-                                    GB_SPAN(id + 1, len), &number, fail);
+    enum gb_err e = gb_near_table(w->schema, GB_SPAN(text, (size_t)(id - text)),
+                                  &w->table, fail);
+    w->column = -1;
+    if (!e && column)
+        e = gb_near_column(&w->schema->tables[w->table],
+                           gb_span_text(column + 1), &w->column, fail);
+    if (!e)
+        e = gb_field_record(w->office->state, w->table, GB_SPAN(id + 1, len),
+                            &number, fail);
     if (!e)
         e = gb_tables_load(gb_state_tables(w->office->state), w->table, number,
                            &w->arena, &w->rec, &found, fail);

@@ -86,7 +86,7 @@ print_status(const struct status *s, struct gb_buf *b)
                       "why)",
                       GB_LEDGER_PACKS_MAX);
     gb_buf_text(b, "\n");
-    gb_buf_printf(b, "devices     %lld, %lld of them have been in contact\n",
+    gb_buf_printf(b, "devices     %lld, tickets used: %lld\n",
                   (long long)s->devices, (long long)s->enrolled);
     gb_buf_printf(b, "waiting     %zu sets for the one before them\n",
                   s->waiting_sets);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "engine/id.h"
+#include "engine/term.h"
 
 #define NUMBER_MAX 64 /* bytes of a number as text */
 
@@ -27,6 +28,15 @@ gb_field_text(char out[GB_FIELD_TEXT], const struct gb_value *v)
              n < b.len ? "..." : "");
     gb_buf_release(&b);
     return out;
+}
+
+const char *
+gb_field_shown(char out[GB_FIELD_TEXT], const struct gb_column *c,
+               const struct gb_value *v)
+{
+    return v->type == GB_INT && gb_term_is_time(c->name, v->as.i)
+               ? gb_term_time(out, v->as.i)
+               : gb_field_text(out, v);
 }
 
 const char *

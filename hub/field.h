@@ -28,6 +28,10 @@ enum gb_err gb_field_record(struct gb_state *st, int table, struct gb_span text,
 #define GB_FIELD_TEXT 80
 const char *gb_field_text(char out[GB_FIELD_TEXT], const struct gb_value *v);
 
+/* The same of a column: a time in the site's zone. */
+const char *gb_field_shown(char out[GB_FIELD_TEXT], const struct gb_column *c,
+                           const struct gb_value *v);
+
 /* A rule in short for messages: its kind, and of a state machine only which
  * state shows; at most 200 bytes, returns out. */
 #define GB_FIELD_RULE 220

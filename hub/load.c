@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "engine/near.h"
 #include "engine/term.h"
 #include "hub/csv.h"
 #include "hub/field.h"
@@ -33,10 +34,36 @@ struct load {
 
 /* ---------------------------------------------------------------- header -- */
 
+/* What a header may name. */
+static const char *
+header_name(const void *context, int i)
+{
+    const struct gb_table *t = context;
+    return i < t->ncolumns    ? t->columns[i].name
+           : i == t->ncolumns ? "ref"
+                              : NULL;
+}
+
+/* It names something else. */
+static enum gb_err
+unknown_column(const struct load *w, const struct gb_csv *csv, int i,
+               struct gb_fail *fail)
+{
+    struct gb_span name = csv->fields[i];
+    if (csv->nfields == 1 &&
+        (memchr(name.ptr, ';', name.len) || memchr(name.ptr, '\t', name.len)))
+        return gb_fail_set(fail, GB_E_FORMAT,
+                           "line %u: columns are set apart by commas: save the "
+                           "file as \"CSV UTF-8\", with commas",
+                           csv->line);
+    gb_near_fail(fail, "column", name, header_name, w->table);
+    return gb_fail_wrap(fail, "line %u: %s", csv->line, w->table->name);
+}
+
 static enum gb_err
 read_header(struct load *w, const struct gb_csv *csv, struct gb_fail *fail)
 {
-    bool ref = false;
+    bool *ref = &w->report->named;
     w->nfields = csv->nfields;
     for (int i = 0; i < csv->nfields; i++) {
         struct gb_span name = csv->fields[i];
@@ -44,15 +71,12 @@ read_header(struct load *w, const struct gb_csv *csv, struct gb_fail *fail)
         w->columns[i] = c < 0 ? NO_COLUMN : c;
         bool is_ref = c < 0 && gb_span_equal(name, gb_span_text("ref"));
         if (c < 0 && !is_ref)
-            return gb_fail_set(fail, GB_E_UNKNOWN,
-                               "line %u: %s has no column '%.*s'", csv->line,
-                               w->table->name, (int)name.len,
-                               (const char *)name.ptr);
-        if (is_ref ? ref : w->present[c])
+            return unknown_column(w, csv, i, fail);
+        if (is_ref ? *ref : w->present[c])
             return gb_fail_set(
                 fail, GB_E_FORMAT, "line %u: column '%.*s' is there twice",
                 csv->line, (int)name.len, (const char *)name.ptr);
-        ref |= is_ref;
+        *ref |= is_ref;
         if (!is_ref)
             w->present[c] = true;
     }

@@ -15,6 +15,7 @@
 
 struct gb_loaded {
     unsigned added, changed, same; /* records */
+    bool named;                    /* there is a column `ref` */
 };
 
 /* GB_E_FORMAT, GB_E_TYPE, GB_E_VALUE ...: the text begins with "line N". */

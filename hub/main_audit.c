@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -82,17 +83,30 @@ check_fingerprint(const char *text, struct gb_fail *fail)
                        text);
 }
 
-/* Where standard output is not looked at, the verdict is said there, too. */
+/* Standard output is not looked at: no terminal, and not where errors go. */
+static bool
+goes_elsewhere(void)
+{
+    struct stat out, err;
+    return !isatty(STDOUT_FILENO) &&
+           (fstat(STDOUT_FILENO, &out) || fstat(STDERR_FILENO, &err) ||
+            out.st_dev != err.st_dev || out.st_ino != err.st_ino);
+}
+
+/* The verdict on standard error, with the ledger's name unless it has it. */
 static void
 complain(const struct gb_args *args, const struct gb_audit_report *report,
          const struct gb_fail *why)
 {
     struct gb_buf line;
-    if (isatty(STDOUT_FILENO))
+    const char *ledger = gb_args_word(args, 0);
+    if (!goes_elsewhere())
         return;
     gb_buf_init(&line, REPORT_MAX);
-    gb_term_clean(&line, gb_span_text(gb_args_word(args, 0)));
-    gb_buf_text(&line, ": ");
+    if (strncmp(why->text, ledger, strlen(ledger))) {
+        gb_term_clean(&line, gb_span_text(ledger));
+        gb_buf_text(&line, ": ");
+    }
     gb_audit_verdict(report, why, &line);
     fprintf(stderr, "%s: %.*s\n", gb_args_program(args)->name, (int)line.len,
             (const char *)line.ptr);

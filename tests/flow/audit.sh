@@ -67,7 +67,7 @@ done
 # unchecked WORDS PATH: an audit that cannot begin, in one line with the words
 unchecked()
 {
-    refused 1 "^gengbu-audit: $2: NOT CHECKED: $2: $1" gengbu-audit "$2"
+    refused 1 "^gengbu-audit: NOT CHECKED: $2: $1" gengbu-audit "$2"
 }
 git clone -q --depth 1 "file://$ledger" "$T/shallow"
 git clone -q --shared "$ledger" "$T/shared"
@@ -120,9 +120,11 @@ PY
 wrong WRONG "$T/bent.git"
 
 refused 1 "NOT CHECKED: a?b" gengbu-audit "$(printf 'a\nb')"
+gengbu-audit "$T/none" >"$T/both" 2>&1 || :
+same "$(grep -c "NOT CHECKED" "$T/both")" 1 "a failure in one file"
 refused 2 "SIZE:ROOT" gengbu-audit "$ledger" --head 7
 refused 2 "fingerprint" gengbu-audit "$ledger" --key abc
-refused 2 "nothing is named" gengbu-audit
+refused 2 "LEDGER.git is missing" gengbu-audit
 [ -z "$(ls -d "${TMPDIR:-/tmp}"/gengbu-audit-* 2>/dev/null)" ] ||
     fail "a scratch folder was left behind"
 

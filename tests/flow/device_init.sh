@@ -31,6 +31,7 @@ status()
 
 gengbu init "$T/j" --ticket "$T/ticket" >"$T/out"
 same "$(status "$T/j" device)" 1 "device"
+gengbu status "$T/j" | grep -q '^last sync    never$' || fail "never synced"
 same "$(status "$T/j" name)" "A3 一号" "name"
 same "$(status "$T/j" hub)" http://192.0.2.1:1 "address"
 same "$(gengbu digest "$T/j")" "$(gengbu-hub digest "$hub")" "digest"

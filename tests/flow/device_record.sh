@@ -67,7 +67,7 @@ same "$(gengbu show "$j" service_request @SR-1 --json |
     json 'd["fields"]["note"]')" None "an emptied value"
 gengbu void "$j" patrol 1-1 --reason 误建 --actor 0-1
 refused 1 "the record is void" gengbu set "$j" patrol 1-1 state=in_progress
-refused 1 "needs level 2" gengbu void "$j" patrol 1-2 试试
+refused 1 "needs level 2, of whoever acts and of the handheld" gengbu void "$j" patrol 1-2 试试
 gengbu void "$j" patrol 1-2 重复 --actor 0-1
 
 # ------------------------------------------------------- list and show
@@ -108,10 +108,12 @@ refused 1 "there are staff" gengbu list "$j" zzzzzzzz
 refused 1 "there are" gengbu record "$j" sos zzzzzzzz=1
 refused 2 "name=value" gengbu record "$j" sos latitude
 refused 2 "given twice" gengbu record "$j" sos latitude=1 latitude=2
-refused 1 "a time is .now., 08:30" gengbu record "$j" sos raised_at=25:11
-refused 1 "a time is .now., 08:30" gengbu record "$j" sos raised_at="2026-02-30 08:30"
-refused 1 "not an integer" gengbu record "$j" sos raised_at=1.5
-refused 1 "not an integer" gengbu record "$j" sos raised_at=9223372036854775808
+refused 1 "'25:11' is no time: write .now., 08:30" \
+    gengbu record "$j" sos raised_at=25:11
+refused 1 "'x' is not an integer$" gengbu record "$j" service_request urged=x
+refused 1 "is no time: write .now., 08:30" gengbu record "$j" sos raised_at="2026-02-30 08:30"
+refused 1 "is no time" gengbu record "$j" sos raised_at=1.5
+refused 1 "is no time" gengbu record "$j" sos raised_at=9223372036854775808
 refused 1 "not a number" gengbu record "$j" sos latitude=north
 refused 1 "not a number" gengbu record "$j" sos latitude=nan
 refused 1 "not one of" gengbu record "$j" incident kind=party

@@ -41,7 +41,7 @@ gengbu export "$T/1" "$T/stick" >"$T/out" # once more: the same name
 same "$(ls -A "$T/stick" | wc -l)" 1 "files of two exports"
 round 1 2
 gengbu import "$T/1" "$T/stick" >"$T/out"
-grep -q "1 of the change sets sent before is accepted" "$T/out" ||
+grep -q "; 1 change set sent before is accepted now\$" "$T/out" ||
     fail "$(cat "$T/out")"
 same "$(status 1 unsent)" 0 "operations after the way back"
 gengbu import "$T/2" "$T/stick" >"$T/out"

@@ -23,6 +23,14 @@ record()
 id=$(record)
 
 # --- what is written -------------------------------------------------------
+refused 1 "'xyz' is not known: .*: \`gengbu list $j\` shows" \
+    gengbu list "$j" xyz
+refused 1 "'xyz' is not known: .*: \`gengbu list $j\` shows" \
+    gengbu record "$j" xyz a=b
+refused 1 "incident: kind, happened_at, severity must not be empty$" \
+    gengbu record "$j" incident text=x kind=
+refused 1 "incident: severity must not be empty$" \
+    gengbu record "$j" incident kind=water happened_at=now
 refused 1 incidnet gengbu record "$j" incidnet kind=water
 refused 1 plac gengbu record "$j" incident kind=water plac=x
 refused 1 happened_at gengbu record "$j" incident kind=water place=x \
@@ -31,9 +39,24 @@ refused 1 "not one of" gengbu set "$j" incident "$id" severity=huge
 refused 1 "1-999" gengbu set "$j" incident 1-999 severity=serious
 refused 1 "UTF-8" gengbu record "$j" incident kind=water place=x \
     happened_at=1 severity=general "text=$(printf '\377')"
-refused 2 "usage: gengbu record" gengbu record
+refused 2 "JOURNAL is missing; usage: gengbu record" gengbu record
+refused 2 "ID is missing" gengbu set "$j" incident
+refused 2 "STAFF is missing" gengbu signin "$j"
+refused 2 "PATH... is missing" gengbu import "$j"
+for c in signin set void show; do
+    gengbu $c --help | grep -q ', or @REF' || fail "$c --help: how a record is named"
+done
 refused 2 "recrod" gengbu recrod "$j"
 same "$(count)" 1 "records after what was refused"
+
+# --- who acts ----------------------------------------------------------------
+for who in 0-99 @nobody 王主管; do
+    refused 1 "\`gengbu list $j staff\` shows" gengbu signin "$j" "$who"
+    refused 1 "\`gengbu list $j staff\` shows" \
+        gengbu record "$j" sos raised_at=now --actor "$who"
+done
+refused 1 "\`gengbu list $j unit\` shows" gengbu record "$j" appointment \
+    unit_id=@nowhere
 
 # --- JSON lines: what stands before the bad line stays ----------------------
 line()
@@ -55,6 +78,9 @@ same "$(count)" 6 "the same file again doubles nothing"
 # --- tickets ------------------------------------------------------------------
 serve_hub
 gengbu sync "$j" --hub "$url" >/dev/null
+refused 1 "its address has no path" gengbu sync "$j" --hub "$url/foo"
+refused 1 "speaks http://" gengbu sync "$j" --hub "https${url#http}"
+refused 1 "unit.csv: this is no ticket, or a damaged one: not" gengbu init "$T/none" --ticket "$T/unit.csv"
 gengbu init "$T/thief" --ticket "$T/1.ticket" >/dev/null
 refused 1 "ticket" gengbu sync "$T/thief" --hub "$url"
 refused 1 "journal of device 1 already" gengbu init "$j" --ticket "$T/1.ticket"
@@ -101,6 +127,8 @@ same "$(sqlite3 "$hub/hub.db" 'SELECT count(*) FROM incident')" 7 \
 # --- folders -------------------------------------------------------------------
 mkdir "$T/empty"
 refused 1 "$T/empty: this is not a journal" gengbu status "$T/empty"
+refused 1 "$hub: this is the office's hub: use \`gengbu-hub\`" \
+    gengbu list "$hub" unit
 refused 1 "$T/empty is not a hub" gengbu-hub status "$T/empty"
 refused 1 "$T/empty" gengbu-audit "$T/empty"
 # two processes on one journal: the second waits, then names the first

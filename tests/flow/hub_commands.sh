@@ -39,6 +39,17 @@ for c in init load enrol serve import export status devices digest conflicts \
     gengbu-hub $c --help | grep -q "^usage: gengbu-hub $c HUB" ||
         fail "$c --help"
 done
+for words in "resolve (--keep K | --value V) --actor STAFF --reason TEXT" \
+    "serve \[--listen ADDR:PORT\]" "enrol .*\[--level N\].*\[--out TICKET\]" \
+    "init .*\[--schema DIR\] \[--timezone TZ\]" "digest \[--device N\]" \
+    "quarantine .*retry N --actor STAFF --reason TEXT" "enrol .* up to 8"; do
+    gengbu-hub "${words%% *}" --help | grep -q -e "${words#* }" ||
+        fail "help does not say $words"
+done
+refused 2 'COLUMN is missing' gengbu-hub resolve "$hub"
+refused 2 'ID is missing' gengbu-hub explain "$hub" incident
+refused 2 'FILE.csv is missing' gengbu-hub load "$hub" staff
+refused 2 'unknown option --lim: write --limit' gengbu list "$hub" x --lim 3
 
 # ------------------------------------------------------------- load, enrol
 
@@ -48,7 +59,21 @@ for f in "$root"/schema/reference/checklist.csv "$root"/schema/reference/*.csv; 
 done
 grep -q '^checklist: 0 new, 0 changed, 2 as they were$' "$T/load.out" ||
     fail "$(cat "$T/load.out")"
-refused 1 "no table 'nope'" gengbu-hub load "$hub" nope "$T/load.out"
+refused 1 "table 'nope' is not known: there are" \
+    gengbu-hub load "$hub" nope "$T/load.out"
+refused 1 "did you mean unit?" gengbu-hub load "$hub" units "$T/load.out"
+printf 'ref,building,rom\nu1,3,1202\n' >"$T/unit.csv"
+refused 1 "unit.csv: line 1: unit: column 'rom' is not known: did you mean room" \
+    gengbu-hub load "$hub" unit "$T/unit.csv"
+for between in ';' '\t'; do
+    printf "ref${between}building${between}room\nu1\n" >"$T/unit.csv"
+    refused 1 "unit.csv: line 1: columns are set apart by commas: save" \
+        gengbu-hub load "$hub" unit "$T/unit.csv"
+done
+printf 'name,value\nnight_h,8\n' >"$T/setting.csv"
+gengbu-hub load "$hub" setting "$T/setting.csv" | grep -q \
+    '^setting: 1 new, .*: without a column ref, loaded again they are new again$' ||
+    fail "a load without refs says nothing of it"
 refused 1 'none.csv' gengbu-hub load "$hub" staff "$T/none.csv"
 printf 'ref,name,level\nz,张三,1\nl,李四,one\n' >"$T/staff.csv"
 refused 1 "staff.csv: line 3: level: 'one' is not an integer" \
@@ -134,8 +159,10 @@ refused 1 'have changed' gengbu-hub resolve "$hub" "$cell" --keep 1 \
     --actor @l --reason x --expect 00000000
 refused 1 'no open conflict' gengbu-hub resolve "$hub" \
     "service_request:$id:contact" --keep 1 --actor @l --reason x
-refused 1 'no column' gengbu-hub resolve "$hub" "service_request:$id:nope" \
-    --keep 1 --actor @l --reason x
+refused 1 'did you mean state?' gengbu-hub resolve "$hub" \
+    "service_request:$id:sate" --keep 1 --actor @l --reason x
+refused 1 'did you mean service_request?' gengbu-hub resolve "$hub" \
+    "service_requst:$id:state" --keep 1 --actor @l --reason x
 same "$(gengbu-hub status "$hub" --json | value packs_untidy)" False "untidy"
 for n in $(seq 51); do
     touch "$hub/ledger.git/objects/pack/pack-x$n.pack" \
@@ -168,8 +195,15 @@ same "$(value writes 4 reason <"$T/explain")" 电话问过 "its reason"
 same "$(value writes 2 by <"$T/explain")" 4 "who overwrote the third"
 gengbu-hub explain "$hub" service_request "$id" | grep -q '王五'
 refused 1 'nobody ever wrote' gengbu-hub explain "$hub" service_request 1-77
-refused 1 'no table' gengbu-hub explain "$hub" nope 1-1
-refused 1 'no column' gengbu-hub explain "$hub" service_request "$id" nope
+refused 1 'did you mean service_request?' \
+    gengbu-hub explain "$hub" service_requests 1-1
+refused 1 'did you mean contact?' \
+    gengbu-hub explain "$hub" service_request "$id" contcat
+
+refused 1 'change set 1 is not in quarantine: .* lists what is' \
+    gengbu-hub quarantine "$hub" show 1
+refused 1 'operation 1.1 is not in quarantine: .* lists what is' \
+    gengbu-hub quarantine "$hub" show 1.1
 
 # ----------------------------------------------- writes beneath a void
 
@@ -234,6 +268,9 @@ rm -rf "$hub"
 cp -R "$T/backup" "$hub"
 gengbu-hub rebuild "$hub" --json >"$T/out"
 same "$(value digest <"$T/out")" "$digest" "digest of the backup"
+gengbu-hub status "$hub" | grep -q '^devices     3, tickets used: 3$' ||
+    fail "devices of a hub made anew"
+same "$(gengbu-hub devices "$hub" | grep -c 'none since rebuild')" 3 "contacts"
 private "$T/backup"/*.db "$T/backup"/keys/* "$hub"/*.db
 gengbu-audit "$hub/ledger.git" >/dev/null
 git -C "$hub/ledger.git" fsck --strict >/dev/null 2>&1

@@ -15,6 +15,9 @@ esc=$(printf '\033[31m')
 bell=$(printf '\007')
 printf 'ref,name,level\nz,张三%s红,2\nb,Bob,1\n' "$esc" >"$T/staff.csv"
 gengbu-hub load "$hub" staff "$T/staff.csv" >/dev/null
+printf 'ref,building,floor,room,area,occupancy\nu,3,1,101,东区,idle\n' \
+    >"$T/unit.csv"
+gengbu-hub load "$hub" unit "$T/unit.csv" >/dev/null
 for name in "大堂一号手持机" "B2" "三号"; do
     gengbu-hub enrol "$hub" --name "$name" --set "area=东区" --level 2 \
         --out "$T/t.ticket" -q >/dev/null
@@ -90,6 +93,33 @@ both status gengbu status "$T/1"
 both show gengbu show "$T/1" incident 1-1
 both show2 gengbu show "$T/1" incident 1-2
 both show3 gengbu show "$T/1" incident 1-3
+both tables gengbu list "$T/1"
+grep -q '^incident  *事件  *table$' "$T/text/tables" || fail "no incident"
+grep -q '^inspection_due  *应做空置房巡查  *view$' "$T/text/tables" || fail "no view"
+both columns gengbu show "$T/1" incident
+gengbu show "$T/1" service_request >>"$T/text/columns"
+for line in 'kind  *类别  *text  *yes  *fire 火警, water 水浸, ' \
+    'happened_at  *[^ ]*  *time  *yes$' 'note  *备注  *text$' \
+    'unit_id  *房屋  *id of unit' 'state  *状态  *text  *[a-z]* [^a-z ]*, '; do
+    grep -q "^$line" "$T/text/columns" ||
+        fail "not a line '$line': $(cat "$T/text/columns")"
+done
+both english gengbu show "$T/1" incident --lang en
+grep -q '^kind  *Kind  *text  *yes  *fire Fire, ' "$T/text/english" ||
+    fail "$(cat "$T/text/english")"
+refused 2 "there are no labels in 'de': give zh or en" \
+    gengbu list "$T/1" staff --lang de
+refused 1 "inspection_due is a view: \`gengbu list\` shows its rows" \
+    gengbu show "$T/1" inspection_due
+# what views compute has words, too, and no time is a number
+for view in $(awk '$NF == "view" { print $1 }' "$T/text/tables"); do
+    say "$view" gengbu list "$T/1" "$view"
+    ! head -n 1 "$T/text/$view" | grep '[a-z]' || fail "raw words in $view"
+    say "$view" gengbu list "$T/1" "$view" --lang en
+    ! head -n 1 "$T/text/$view" | grep '[a-z]_[a-z]' || fail "raw words in $view"
+done
+both due gengbu list "$T/1" inspection_due
+grep -q '^0-4  *东区  *例行$' "$T/text/due" || fail "$(cat "$T/text/due")"
 cp "$T/init.out" "$T/signin.out" "$T/text"
 
 python3 - "$T/text" "$T/json" <<'E2'
@@ -138,9 +168,18 @@ assert any("\x1b" in r["name"] for r in both["staff"])
 assert both["explain2"]["writes"][0]["value"] == rows[1]["text"]
 assert any("\x1b" in s["actor_name"] for c in both["conflicts"]
            for s in c["siblings"])
-for name in ("list", "show", "show2"):
+# both writes of a cell stand in line, under the name of its rule alone
+head, *writes, end = [screen(line) for line in lines("conflicts")]
+assert "; rule worst; expect " in "".join(head), head
+assert len({"".join(c or "x" for c in w).index("device") for w in writes}) == 1, \
+    writes
+for name in ("list", "show", "show2", "explain"):
     all = "\n".join(lines(name))
     assert "2025-11-25 00:00:00" in all, (name, all)
+assert {t["name"]: t["view"] for t in both["tables"]}["inspection_due"]
+kind = both["columns"][0]
+assert (kind["field"], kind["label"], kind["needed"]) == ("kind", "类别", True)
+assert "water" in kind["values"], kind
 # the hub's and the handheld's own times: of this hour in Shanghai
 import time
 os.environ["TZ"] = "Asia/Shanghai"

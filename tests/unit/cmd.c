@@ -174,8 +174,16 @@ static const struct {
     {&program, "record J scan --level 99999999999999999999", 2, "",
      "gengbu: --level '99999999999999999999': give a number from 1 to "
      "9" RECORD_USAGE},
-    {&program, "record", 2, "", "gengbu: nothing is named" RECORD_USAGE},
-    {&program, "record J", 2, "", "gengbu: something is missing" RECORD_USAGE},
+    {&program, "record", 2, "", "gengbu: JOURNAL is missing" RECORD_USAGE},
+    {&program, "record J", 2, "", "gengbu: TABLE is missing" RECORD_USAGE},
+    {&program, "record J scan --lev 3", 2, "",
+     "gengbu: unknown option --lev: write --level" RECORD_USAGE},
+    {&program, "record J scan --js", 2, "",
+     "gengbu: unknown option --js: write --json" RECORD_USAGE},
+    {&program, "record J scan --lev=3", 2, "",
+     "gengbu: unknown option --lev: write --level" RECORD_USAGE},
+    {&program, "record J scan --actor --level", 0,
+     "[J][scan] 2 actor=--level\n", ""},
     {&program, "record J scan --nmae x", 2, "",
      "gengbu: unknown option --nmae" RECORD_USAGE},
     {&program, "record J scan --nmae=x", 2, "",
@@ -204,7 +212,7 @@ static const struct {
     {&program, "record J scan -a 1 --actor 2", 2, "",
      "gengbu: --actor is given twice" RECORD_USAGE},
     {&program, "sync", 2, "",
-     "gengbu: nothing is named; usage: gengbu sync JOURNAL\n"},
+     "gengbu: JOURNAL is missing; usage: gengbu sync JOURNAL\n"},
     {&program, "sync a b c", 2, "",
      "gengbu: 'c' is one word too many; usage: gengbu sync JOURNAL\n"},
     {&program, "sync J", 1, "", "gengbu: no hub: use `gengbu export`\n"},
@@ -233,10 +241,11 @@ static const struct {
     {&audit, "verify a.gbcs", 0, "verify a.gbcs\n", ""},
     {&audit, "-- verify", 1, "audit verify key=(null)\n", ""},
     {&audit, "", 2, "",
-     "gengbu-audit: nothing is named; usage: gengbu-audit LEDGER.git "
+     "gengbu-audit: LEDGER.git is missing; usage: gengbu-audit LEDGER.git "
      "[--key FINGERPRINT]\n"},
     {&audit, "verify", 2, "",
-     "gengbu-audit: nothing is named; usage: gengbu-audit verify FILE.gbcs\n"},
+     "gengbu-audit: FILE.gbcs is missing; usage: gengbu-audit verify "
+     "FILE.gbcs\n"},
     {&audit, "--version", 0, "gengbu-audit 0.1.0\n", ""},
     {&program, "--help", 0,
      "gengbu - the handheld's journal\n\n"

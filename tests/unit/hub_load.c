@@ -125,7 +125,8 @@ static const struct {
     const char *says;
 } mistakes[] = {
     {"", GB_E_FORMAT, "line 1: the header is missing"},
-    {"la,nope\n", GB_E_UNKNOWN, "line 1: r has no column 'nope'"},
+    {"la,nope\n", GB_E_UNKNOWN,
+     "line 1: r: column 'nope' is not known: there are fa, la"},
     {"la,la\n", GB_E_FORMAT, "line 1: column 'la' is there twice"},
     {"ref,ref\n", GB_E_FORMAT, "line 1: column 'ref' is there twice"},
     {"la,fa\nx,1\ny\n", GB_E_FORMAT, "line 3: 1 fields, and the header"},

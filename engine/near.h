@@ -4,7 +4,11 @@
 #ifndef GB_NEAR_H
 #define GB_NEAR_H
 
-#include "engine/buf.h"
+#include "schema.h"
+
+/* Edits (insert, remove, replace a byte, swap neighbours) between two names:
+ * optimal string alignment; SIZE_MAX when one is longer than any name. */
+size_t gb_near_distance(struct gb_span a, struct gb_span b);
 
 /* The i-th known name, or NULL behind the last. */
 typedef const char *gb_near_name(const void *context, int i);
@@ -17,5 +21,11 @@ typedef const char *gb_near_name(const void *context, int i);
 enum gb_err gb_near_fail(struct gb_fail *fail, const char *what,
                          struct gb_span name, gb_near_name *names,
                          const void *context);
+
+/* Tables and columns of a schema by name; else GB_E_UNKNOWN, as above. */
+enum gb_err gb_near_table(const struct gb_schema *s, struct gb_span name,
+                          int *table, struct gb_fail *fail);
+enum gb_err gb_near_column(const struct gb_table *t, struct gb_span name,
+                           int *column, struct gb_fail *fail);
 
 #endif

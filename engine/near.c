@@ -13,23 +13,27 @@ least(size_t a, size_t b)
     return a < b ? a : b;
 }
 
-/* Edit distance (Levenshtein), one row of the table at a time. */
-static size_t
-distance(struct gb_span a, struct gb_span b)
+size_t
+gb_near_distance(struct gb_span a, struct gb_span b)
 {
-    size_t row[WORD_MAX + 1];
+    size_t rows[3][WORD_MAX + 1];
+    if (a.len > WORD_MAX || b.len > WORD_MAX)
+        return SIZE_MAX;
     for (size_t k = 0; k <= b.len; k++)
-        row[k] = k;
+        rows[0][k] = k;
     for (size_t i = 1; i <= a.len; i++) {
-        size_t corner = row[0];
+        size_t *row = rows[i % 3];
+        const size_t *last = rows[(i + 2) % 3], *before = rows[(i + 1) % 3];
         row[0] = i;
         for (size_t k = 1; k <= b.len; k++) {
-            size_t change = corner + (a.ptr[i - 1] != b.ptr[k - 1]);
-            corner = row[k];
-            row[k] = least(change, least(row[k], row[k - 1]) + 1);
+            row[k] = least(last[k - 1] + (a.ptr[i - 1] != b.ptr[k - 1]),
+                           least(last[k], row[k - 1]) + 1);
+            if (i > 1 && k > 1 && a.ptr[i - 1] == b.ptr[k - 2] &&
+                a.ptr[i - 2] == b.ptr[k - 1])
+                row[k] = least(row[k], before[k - 2] + 1);
         }
     }
-    return row[b.len];
+    return rows[a.len % 3][b.len];
 }
 
 /* The closest name if it is close enough to be meant, else NULL. */
@@ -38,12 +42,9 @@ closest(struct gb_span name, gb_near_name *names, const void *context)
 {
     const char *best = NULL, *n;
     size_t best_distance = SIZE_MAX;
-    for (int i = 0; name.len <= WORD_MAX && (n = names(context, i)); i++) {
-        struct gb_span known = gb_span_text(n);
-        if (known.len > WORD_MAX)
-            continue;
-        size_t d = distance(name, known);
-        if (d < best_distance && d * 3 <= known.len + 1) {
+    for (int i = 0; (n = names(context, i)); i++) {
+        size_t d = gb_near_distance(name, gb_span_text(n));
+        if (d < best_distance && d <= (strlen(n) + 1) / 3) {
             best = n;
             best_distance = d;
         }
@@ -83,4 +84,40 @@ gb_near_fail(struct gb_fail *fail, const char *what, struct gb_span name,
     return gb_fail_set(fail, GB_E_UNKNOWN, "%s '%.*s' is not known: there %s%s",
                        what, shown, (const char *)name.ptr,
                        *known ? "are " : "is none", known);
+}
+
+/* ---------------------------------------------------- names of a schema -- */
+
+static const char *
+table_name(const void *context, int i)
+{
+    const struct gb_schema *s = context;
+    return i < s->ntables ? s->tables[i].name : NULL;
+}
+
+enum gb_err
+gb_near_table(const struct gb_schema *s, struct gb_span name, int *table,
+              struct gb_fail *fail)
+{
+    *table = gb_schema_table(s, name);
+    return *table >= 0 ? GB_OK
+                       : gb_near_fail(fail, "table", name, table_name, s);
+}
+
+static const char *
+column_name(const void *context, int i)
+{
+    const struct gb_table *t = context;
+    return i < t->ncolumns ? t->columns[i].name : NULL;
+}
+
+enum gb_err
+gb_near_column(const struct gb_table *t, struct gb_span name, int *column,
+               struct gb_fail *fail)
+{
+    *column = gb_table_column(t, name);
+    if (*column >= 0)
+        return GB_OK;
+    gb_near_fail(fail, "field", name, column_name, t);
+    return gb_fail_wrap(fail, "%s", t->name);
 }
