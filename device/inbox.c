@@ -77,13 +77,24 @@ take_ack(struct gb_inbox *in, struct gb_span container, struct gb_fail *fail)
     return e ? e : gb_journal_acknowledged(in->folder->journal, &ack, fail);
 }
 
+/* The hub has our sets, and says why it has nothing for us. */
+static enum gb_err
+take_trouble(struct gb_span text, struct gb_fail *fail)
+{
+    if (!text.len || !gb_utf8_valid(text))
+        text = gb_span_text("no reason is given");
+    return gb_fail_set(fail, GB_E_NETWORK,
+                       "the hub has what was sent, and no answer: %.*s",
+                       (int)text.len, (const char *)text.ptr);
+}
+
 /* A whole frame: what the hub has of ours, or a part of a delta. */
 static enum gb_err
 take_frame(void *arg, enum gb_frame type, struct gb_span sealed,
            struct gb_fail *fail)
 {
     struct gb_inbox *in = arg;
-    if (type != GB_FRAME_DELTA && type != GB_FRAME_ACK)
+    if (type == GB_FRAME_REQUEST || type == GB_FRAME_SET)
         return gb_fail_set(fail, GB_E_FORMAT,
                            "holds what only devices send to the hub");
     if (in->complete)
@@ -94,6 +105,8 @@ take_frame(void *arg, enum gb_frame type, struct gb_span sealed,
         return gb_fail_set(fail, e,
                            "was changed on its way, or is not sealed to this "
                            "device: have it sent once more");
+    if (!e && type == GB_FRAME_TROUBLE)
+        return take_trouble(gb_buf_view(&in->part), fail);
     if (!e && type == GB_FRAME_ACK)
         return take_ack(in, gb_buf_view(&in->part), fail);
     return e ? e

@@ -149,7 +149,7 @@ check_frame(const struct gb_bundle_in *in, unsigned type, uint32_t length,
 {
     bool known = type == GB_FRAME_REQUEST || type == GB_FRAME_SET ||
                  type == GB_FRAME_DELTA || type == GB_FRAME_ACK ||
-                 type == GB_FRAME_END;
+                 type == GB_FRAME_TROUBLE || type == GB_FRAME_END;
     if (known && (type == GB_FRAME_END ? length == 4 : length <= GB_FRAME_MAX))
         return GB_OK;
     return gb_fail_set(fail, GB_E_FORMAT,

@@ -30,7 +30,8 @@ enum gb_frame {
     GB_FRAME_SET = 2,
     GB_FRAME_DELTA = 3,
     GB_FRAME_ACK = 4,
-    GB_FRAME_END = 9 /* written and read here, callers never meet it */
+    GB_FRAME_TROUBLE = 5, /* text, no container */
+    GB_FRAME_END = 9      /* written and read here, callers never meet it */
 };
 
 struct gb_bundle {

@@ -8,7 +8,6 @@
 struct making {
     struct gb_answer *a;
     struct gb_buf known;
-    struct gb_box_public receiver;
     struct gb_buf sealed;
 };
 
@@ -18,7 +17,7 @@ add_frame(struct making *m, enum gb_frame type, struct gb_span container,
           struct gb_fail *fail)
 {
     gb_buf_clear(&m->sealed);
-    enum gb_err e = gb_seal(&m->sealed, &m->receiver, container, fail);
+    enum gb_err e = gb_seal(&m->sealed, &m->a->receiver, container, fail);
     return e ? e
              : gb_bundle_add(&m->a->out, type, gb_buf_view(&m->sealed), fail);
 }
@@ -90,7 +89,7 @@ make(struct gb_state *st, struct making *m, struct gb_handed *handed,
 {
     struct gb_answer *a = m->a;
     struct gb_device d;
-    enum gb_err e = find_receiver(st, a->ask.device, &d, &m->receiver, fail);
+    enum gb_err e = find_receiver(st, a->ask.device, &d, &a->receiver, fail);
     if (!e)
         e = begin(st, a, fail);
     if (!e)
@@ -112,7 +111,7 @@ acknowledge(struct gb_state *st, struct making *m, struct gb_fail *fail)
     struct gb_answer *a = m->a;
     struct gb_device d;
     struct gb_buf signed_ack;
-    enum gb_err e = find_receiver(st, a->ask.device, &d, &m->receiver, fail);
+    enum gb_err e = find_receiver(st, a->ask.device, &d, &a->receiver, fail);
     if (e || !d.seq)
         return e;
     struct gb_ack ack = {
@@ -143,6 +142,23 @@ gb_answer_acknowledge(struct gb_state *reader, struct gb_answer *a,
     if (!e)
         e = acknowledge(reader, &m, fail);
     gb_state_commit(reader, &ignored); /* a reader's: ends the snapshot */
+    gb_buf_release(&m.sealed);
+    return e;
+}
+
+enum gb_err
+gb_answer_trouble(struct gb_answer *a, const struct gb_fail *why,
+                  struct gb_fail *fail)
+{
+    struct making m = {.a = a};
+    struct gb_buf text;
+    gb_buf_init(&text, 2048);
+    gb_buf_init(&m.sealed, GB_FRAME_MAX);
+    gb_buf_printf(&text, "%s: %s", gb_err_name(why->code), why->text);
+    enum gb_err e = add_frame(&m, GB_FRAME_TROUBLE, gb_buf_view(&text), fail);
+    if (!e)
+        e = gb_bundle_end(&a->out, fail);
+    gb_buf_release(&text);
     gb_buf_release(&m.sealed);
     return e;
 }

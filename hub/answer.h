@@ -23,6 +23,7 @@ struct gb_answer {
     uint64_t to;    /* ledger size that it will have */
     /* its own, {0} at first */
     struct gb_bundle_out out;
+    struct gb_box_public receiver;
 };
 
 /* Begin it with what the ledger has of the device's sets, durably; the delta
@@ -30,6 +31,9 @@ struct gb_answer {
  * GB_E_UNKNOWN as below. */
 enum gb_err gb_answer_acknowledge(struct gb_state *reader, struct gb_answer *a,
                                   struct gb_fail *fail);
+/* End what was acknowledged with the reason why no delta follows. */
+enum gb_err gb_answer_trouble(struct gb_answer *a, const struct gb_fail *why,
+                              struct gb_fail *fail);
 
 /* Make it in one snapshot of a reader's state, that of now, and have it noted
  * before this returns: what was written must not leave the hub otherwise.

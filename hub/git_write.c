@@ -362,8 +362,8 @@ gb_ledger_publish(struct gb_ledger *l, struct gb_fail *fail)
         l->prepared = false;
         return GB_OK;
     }
-    return gb_git_fail(fail, rc == GIT_EMODIFIED ? GB_E_BUSY : GB_E_IO,
-                       "the ledger's tip");
+    return gb_git_fail(fail, rc == GIT_EMODIFIED ? GB_E_BUSY : GB_E_IO, "%s/%s",
+                       l->root, GB_LEDGER_REF);
 }
 
 void

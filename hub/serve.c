@@ -231,10 +231,16 @@ next(void *context, struct gb_buf *piece)
     if (!s->answered && s->reply.read == s->reply.len) {
         /* it is safe by now: whoever still brings work goes first */
         setpriority(PRIO_PROCESS, (id_t)gettid(), ANSWER_NICE);
+        const struct gb_bundle_out begun = s->answer.out;
         answer(s);
+        if (s->fail.code) {
+            gb_spool_empty(&s->reply);
+            s->answer.out = begun;
+            if (gb_answer_trouble(&s->answer, &s->fail, &ignored))
+                return s->fail.code;
+        }
     }
-    return s->fail.code ? s->fail.code
-                        : gb_spool_next(&s->reply, PIECE, piece, &ignored);
+    return gb_spool_next(&s->reply, PIECE, piece, &ignored);
 }
 
 static void

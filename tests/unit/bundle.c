@@ -179,7 +179,7 @@ static const struct {
     {5, 2, GB_E_FORMAT, "header is damaged"},
     {6, 0x20, GB_E_FORMAT, "header is damaged"},
     {24, 0, GB_E_FORMAT, "after 0 frames (type 0,"},
-    {24, 5, GB_E_FORMAT, "after 0 frames (type 5,"},
+    {24, 6, GB_E_FORMAT, "after 0 frames (type 6,"},
     {24, 9, GB_E_FORMAT, "after 0 frames (type 9,"},
     {25, 0xff, GB_E_FORMAT, "after 0 frames (type 1,"},
     {26, 0x11, GB_E_FORMAT, "after 0 frames (type 1,"},
