@@ -1,5 +1,6 @@
 /* hub_ledger_packs.c - hub/ledger.h: merging packs, and packs and indexes
  * that are damaged or forged. */
+#include "engine/deflate.h"
 #include "hub_ledger_fixture.h"
 
 #include <fcntl.h>
@@ -406,6 +407,71 @@ verify_finds_damage(void **state)
     must(gb_ledger_verify_packs(w->l, &fail), &fail);
 }
 
+static uint32_t
+u32_at(const uint8_t *p)
+{
+    struct gb_reader in = gb_reader_of(GB_SPAN(p, 4));
+    return gb_read_u32(&in);
+}
+
+/* All checksums of a pack and its index made anew (gitformat-pack(5)). */
+static void
+seal_again(struct target *pack, struct target *idx)
+{
+    uint32_t n = u32_at(idx->bytes + 8 + 255 * 4);
+    uint8_t *crc = idx->bytes + 8 + 1024 + n * GB_OID_BYTES, *at = crc + 4 * n;
+    for (uint32_t i = 0; i < n; i++) {
+        uint32_t from = u32_at(at + 4 * i);
+        uint32_t end = (uint32_t)pack->len - GB_OID_BYTES;
+        for (uint32_t k = 0; k < n; k++)
+            if (u32_at(at + 4 * k) > from && u32_at(at + 4 * k) < end)
+                end = u32_at(at + 4 * k);
+        uint32_t sum = gb_crc32(GB_SPAN(pack->bytes + from, end - from));
+        for (int k = 0; k < 4; k++)
+            crc[4 * i + (uint32_t)k] = (uint8_t)(sum >> (24 - 8 * k));
+    }
+    uint8_t *sums = idx->bytes + idx->len - 2 * GB_OID_BYTES;
+    gb_sha1(pack->bytes + pack->len - GB_OID_BYTES,
+            GB_SPAN(pack->bytes, pack->len - GB_OID_BYTES));
+    memcpy(sums, pack->bytes + pack->len - GB_OID_BYTES, GB_OID_BYTES);
+    gb_sha1(sums + GB_OID_BYTES, GB_SPAN(idx->bytes, idx->len - GB_OID_BYTES));
+}
+
+/* Every bit of a pack whose checksums were all made to fit: those of its head,
+ * of each object's head and zlib stream, and of what stands in it. */
+static void
+verify_finds_forged_packs(void **state)
+{
+    struct world *w = *state;
+    struct gb_fail fail = {0};
+    static struct target pack, idx, p, x;
+    unsigned unused = 0;
+    commit_batch(w, 1);
+    find_target(w, ".pack", &pack);
+    find_target(w, ".idx", &idx);
+    for (size_t i = 0; i < 8 * (pack.len - GB_OID_BYTES); i++) {
+        p = pack;
+        x = idx;
+        p.bytes[i / 8] ^= (uint8_t)(1u << i % 8);
+        seal_again(&p, &x);
+        overwrite(p.path, p.bytes, p.len);
+        overwrite(x.path, x.bytes, x.len);
+        enum gb_err e = gb_ledger_verify_packs(w->l, &fail);
+        if (!e) { /* it fills up a stream, and says nothing */
+            reopen(w);
+            nothing_lost(w, w->l, 1);
+            unused++;
+        } else if (e != GB_E_LEDGER) {
+            fail_msg("bit %zu of byte %zu: %s", i % 8, i / 8, fail.text);
+        }
+    }
+    assert_true(unused <= 7 * u32_at(pack.bytes + 8)); /* of each object */
+    seal_again(&pack, &idx);
+    overwrite(pack.path, pack.bytes, pack.len);
+    overwrite(idx.path, idx.bytes, idx.len);
+    must(gb_ledger_verify_packs(w->l, &fail), &fail);
+}
+
 /* Another pack's index, a pack cut short, a damaged object. */
 static void
 damaged_packs(void **state)
@@ -496,6 +562,7 @@ main(void)
         T(flipped_bits_of_an_index),
         T(forged_indexes),
         T(verify_finds_damage),
+        T(verify_finds_forged_packs),
         T(damaged_packs),
         T(fifos_are_no_files),
     };
