@@ -274,5 +274,8 @@ void gb_sha1_init(struct gb_sha1 *state);
 void gb_sha1_add(struct gb_sha1 *state, struct gb_span s);
 void gb_sha1_final(struct gb_sha1 *state, uint8_t out[GB_OID_BYTES]);
 void gb_sha1(uint8_t out[GB_OID_BYTES], struct gb_span s);
+/* 0: not known yet; 1: as on any processor, which tests ask for; 2: with the
+ * processor's own instructions. */
+extern _Atomic int gb_sha1_way;
 
 #endif

@@ -123,16 +123,17 @@ has_sha(void)
 
 #endif
 
+_Atomic int gb_sha1_way;
+
 /* Whole blocks. */
 static void
 blocks(uint32_t h[5], const uint8_t *p, size_t n)
 {
 #ifdef __x86_64__
-    static _Atomic int known; /* 1: has not, 2: has */
-    int has = known;
-    if (!has)
-        known = has = has_sha() ? 2 : 1;
-    if (has == 2) {
+    int way = gb_sha1_way;
+    if (!way)
+        gb_sha1_way = way = has_sha() ? 2 : 1;
+    if (way == 2) {
         blocks_sha(h, p, n);
         return;
     }
