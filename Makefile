@@ -99,6 +99,9 @@ fuzzers: $(FUZZERS)
 Q := $(if $(V),,@)
 say = @$(if $(V),:,echo "  $(1) $@")
 
+# Unit tests run once: an optimizer takes longer than it saves.
+$(B)/tests/unit/%.o: CFLAGS += -O0
+
 $(B)/%.o: %.c Makefile | deps
 	@mkdir -p $(@D)
 	$(call say,CC  )

@@ -6,19 +6,24 @@ IDENTITY = (0, 1)
 
 
 def add(a, b):
-    (x1, y1), (x2, y2) = a, b
-    t = D * x1 * x2 * y1 * y2
-    return ((x1 * y2 + x2 * y1) * pow(1 + t, -1, P) % P,
-            (y1 * y2 + x1 * x2) * pow(1 - t, -1, P) % P)
+    """In projective coordinates (x / z, y / z), which need no division:
+    Bernstein and others, "Twisted Edwards curves", section 6."""
+    (x1, y1, z1), (x2, y2, z2) = a, b
+    z, x, y = z1 * z2, x1 * x2, y1 * y2
+    zz, t = z * z, D * x * y
+    f, g = zz - t, zz + t
+    return (z * f * ((x1 + y1) * (x2 + y2) - x - y) % P, z * g * (y + x) % P,
+            f * g % P)
 
 
-def times(n, a):
-    total = IDENTITY
+def times(n, point):
+    total, a = IDENTITY + (1,), point + (1,)
     while n:
         if n & 1:
             total = add(total, a)
         a, n = add(a, a), n >> 1
-    return total
+    x, y, z = total
+    return (x * pow(z, -1, P) % P, y * pow(z, -1, P) % P)
 
 
 def decode(key):
