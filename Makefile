@@ -100,7 +100,7 @@ Q := $(if $(V),,@)
 say = @$(if $(V),:,echo "  $(1) $@")
 
 # Unit tests run once: an optimizer takes longer than it saves.
-$(B)/tests/unit/%.o: CFLAGS += -O0
+$(B)/tests/unit/%.o: CFLAGS += $(if $(COVER)$(SAN),,-O0)
 
 $(B)/%.o: %.c Makefile | deps
 	@mkdir -p $(@D)
