@@ -259,13 +259,13 @@ git=$hub/ledger.git
 cp -R "$git" "$T/git"
 printf '[pack\n' >"$git/config"
 refused 1 "^gengbu-hub: .*config" gengbu-hub import "$hub" "$T/s5"
-! grep s5 "$T/refused.err" || fail "$(cat "$T/refused.err")"
+! grep /s5/ "$T/refused.err" || fail "$(cat "$T/refused.err")"
 cp "$T/git/config" "$git/config"
 mv "$git/refs/heads/main" "$git/refs/heads/other"
 echo "ref: refs/heads/other" >"$git/refs/heads/main"
 refused 1 "ledger.git/refs/heads/main: names another ref, .*update-ref" \
     gengbu-hub import "$hub" "$T/s5"
-! grep s5 "$T/refused.err" || fail "$(cat "$T/refused.err")"
+! grep /s5/ "$T/refused.err" || fail "$(cat "$T/refused.err")"
 git -C "$git" update-ref --no-deref refs/heads/main \
     "$(cat "$T/git/refs/heads/main")"
 gengbu-hub import "$hub" "$T/s5" >"$T/out" || fail "$(cat "$T/out")"
