@@ -195,9 +195,16 @@ gb_state_begin(struct gb_state *st, struct gb_fail *fail)
 }
 
 enum gb_err
+gb_state_settle(struct gb_state *st, struct gb_fail *fail)
+{
+    return st->tables ? gb_tables_settle(st->tables, fail) : GB_OK;
+}
+
+enum gb_err
 gb_state_commit(struct gb_state *st, struct gb_fail *fail)
 {
-    return gb_db_exec(st->db, "COMMIT", fail);
+    enum gb_err e = gb_state_settle(st, fail);
+    return e ? e : gb_db_exec(st->db, "COMMIT", fail);
 }
 
 void
