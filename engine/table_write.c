@@ -3,7 +3,7 @@
  *
  * What is to be written later lies in two places: changed records until the
  * transaction ends, since many change again; new ones until there are enough to
- * be inserted in groups.
+ * be inserted in groups.  One that is in both is inserted first.
  */
 #include "table_private.h"
 
@@ -162,16 +162,13 @@ gb_tables_update(struct gb_tables *t, const struct gb_rec *r,
 {
     struct gb_value values[ROW_VALUES_MAX];
     struct gb_later_row row = {.values = values};
-    int table = table_of(t, r);
-    struct gb_later *l =
-        gb_later_find(&t->fresh, table, r->id) ? &t->fresh : &t->changed;
-    enum gb_err e = gb_row_write(t, r, values, fail);
     bool kept = false;
+    enum gb_err e = gb_row_write(t, r, values, fail);
     if (!e && t->defers)
-        e = put_later(t, l, r, values, &kept, fail);
+        e = put_later(t, &t->changed, r, values, &kept, fail);
     if (!e && !kept)
         e = gb_tables_settle(t, fail);
-    return e || kept ? e : run(t, table, GB_UPDATE, &row, 1, fail);
+    return e || kept ? e : run(t, table_of(t, r), GB_UPDATE, &row, 1, fail);
 }
 
 enum gb_err
