@@ -9,8 +9,7 @@
 void
 gb_later_init(struct gb_later *l, size_t max)
 {
-    *l = (struct gb_later){0};
-    gb_arena_init(&l->arena, max);
+    *l = (struct gb_later){.max = max};
 }
 
 void
@@ -18,7 +17,7 @@ gb_later_release(struct gb_later *l)
 {
     free(l->rows);
     free(l->slots);
-    gb_arena_release(&l->arena);
+    free(l->bytes);
 }
 
 void
@@ -27,29 +26,48 @@ gb_later_clear(struct gb_later *l)
     l->n = 0;
     if (l->slots)
         memset(l->slots, 0, l->nslots * sizeof *l->slots);
-    gb_arena_reset(&l->arena);
+    l->used = 0;
+}
+
+/* Where the search for a row begins (Knuth, TAOCP 6.4: multiplicative). */
+static uint32_t
+hash(int table, int64_t id)
+{
+    uint64_t h = ((uint64_t)id ^ (uint64_t)table << 56) * 0x9E3779B97F4A7C15u;
+    return (uint32_t)(h >> 32);
 }
 
 /* The slot of a row, or the empty one where it belongs. */
-static size_t
+static struct gb_later_slot *
 slot_of(const struct gb_later *l, int table, int64_t id)
 {
-    uint64_t h = ((uint64_t)id ^ (uint64_t)table << 56) * 0x9E3779B97F4A7C15u;
-    size_t i = (h >> 32) & (l->nslots - 1);
-    while (l->slots[i]) {
-        const struct gb_later_row *r = &l->rows[l->slots[i] - 1];
+    uint32_t h = hash(table, id);
+    for (size_t i = h;; i++) {
+        struct gb_later_slot *s = &l->slots[i & (l->nslots - 1)];
+        if (!s->row)
+            return s;
+        if (s->hash != h)
+            continue;
+        const struct gb_later_row *r = &l->rows[s->row - 1];
         if (r->id == id && r->table == table)
-            break;
-        i = (i + 1) & (l->nslots - 1);
+            return s;
     }
-    return i;
 }
 
 const struct gb_value *
 gb_later_find(const struct gb_later *l, int table, int64_t id)
 {
-    uint32_t found = l->n ? l->slots[slot_of(l, table, id)] : 0;
+    uint32_t found = l->n ? slot_of(l, table, id)->row : 0;
     return found ? l->rows[found - 1].values : NULL;
+}
+
+/* Let row i be found. */
+static void
+enter(struct gb_later *l, size_t i)
+{
+    const struct gb_later_row *r = &l->rows[i];
+    *slot_of(l, r->table, r->id) =
+        (struct gb_later_slot){hash(r->table, r->id), (uint32_t)i + 1};
 }
 
 /* Room for one more row. */
@@ -63,7 +81,7 @@ grow(struct gb_later *l)
     if (!rows)
         return false;
     l->rows = rows;
-    uint32_t *slots = calloc(2 * n, sizeof *slots);
+    struct gb_later_slot *slots = calloc(2 * n, sizeof *slots);
     if (!slots)
         return false;
     free(l->slots);
@@ -71,32 +89,51 @@ grow(struct gb_later *l)
     l->nslots = 2 * n;
     l->nrows = n;
     for (size_t i = 0; i < l->n; i++)
-        slots[slot_of(l, rows[i].table, rows[i].id)] = (uint32_t)i + 1;
+        enter(l, i);
     return true;
 }
 
-/* Bytes of text and blob in a value. */
-static size_t
-text_of(const struct gb_value *v)
+/* Text or blob. */
+static bool
+has_bytes(const struct gb_value *v)
 {
-    return v->type == GB_TEXT || v->type == GB_BLOB ? v->as.s.len : 0;
+    return v->type == GB_TEXT || v->type == GB_BLOB;
 }
 
-/* A copy of the values, in bytes that have room for them. */
-static void
-fill(struct gb_value *to, const struct gb_value *values, size_t n)
+size_t
+gb_values_size(const struct gb_value *values, size_t n)
+{
+    size_t size = n * sizeof *values;
+    for (size_t i = 0; i < n; i++)
+        size += has_bytes(&values[i]) ? values[i].as.s.len : 0;
+    return size;
+}
+
+void
+gb_values_copy(struct gb_value *to, const struct gb_value *values, size_t n)
 {
     uint8_t *text = (uint8_t *)(to + n);
     for (size_t i = 0; i < n; i++) {
-        size_t len = text_of(&values[i]);
+        struct gb_span s = values[i].as.s;
         to[i] = values[i];
-        if (values[i].type != GB_TEXT && values[i].type != GB_BLOB)
+        if (!has_bytes(&values[i]))
             continue;
-        to[i].as.s = GB_SPAN(text, len);
-        if (len)
-            memcpy(text, values[i].as.s.ptr, len);
-        text += len;
+        to[i].as.s = GB_SPAN(text, s.len);
+        if (s.len)
+            memcpy(text, s.ptr, s.len);
+        text += s.len;
     }
+}
+
+/* The next `size` bytes, of which there are as many; NULL: no memory. */
+static struct gb_value *
+place(struct gb_later *l, size_t size)
+{
+    if (!l->bytes)
+        l->bytes = malloc(l->max);
+    uint8_t *p = l->bytes ? l->bytes + l->used : NULL;
+    l->used += p ? size : 0;
+    return (struct gb_value *)(void *)p;
 }
 
 enum gb_err
@@ -104,28 +141,30 @@ gb_later_put(struct gb_later *l, int table, int64_t id,
              const struct gb_value *values, size_t n, bool *kept,
              struct gb_fail *fail)
 {
-    size_t need = n * sizeof *values;
-    for (size_t i = 0; i < n; i++)
-        need += text_of(&values[i]);
-    uint32_t found = l->n ? l->slots[slot_of(l, table, id)] : 0;
-    struct gb_later_row *r = found ? &l->rows[found - 1] : NULL;
-    struct gb_later_row row =
-        r ? *r : (struct gb_later_row){table, id, NULL, 0};
-    *kept = row.room >= need || need + SLACK <= l->arena.max - l->arena.used;
+    size_t need = gb_values_size(values, n);
+    size_t room = (need + SLACK) & ~(size_t)15;
+    uint32_t found = l->n ? slot_of(l, table, id)->row : 0;
+    struct gb_later_row row = {table, id, NULL, 0};
+    if (found)
+        row = l->rows[found - 1];
+    *kept = row.room >= need || room <= l->max - l->used;
     if (!*kept)
         return GB_OK;
-    if (row.room < need) {
-        row.room = need + SLACK;
-        row.values = gb_arena_alloc(&l->arena, row.room);
-    }
-    if (!row.values || (!r && !grow(l)))
+    if (!found && !grow(l))
         return gb_fail_memory(fail);
-    if (!r) {
-        r = &l->rows[l->n++];
-        l->slots[slot_of(l, table, id)] = (uint32_t)l->n;
+    if (row.room < need) {
+        row.values = place(l, room);
+        row.room = room;
     }
-    *r = row;
-    fill(row.values, values, n);
+    if (!row.values)
+        return gb_fail_memory(fail);
+    if (found) {
+        l->rows[found - 1] = row;
+    } else {
+        l->rows[l->n] = row;
+        enter(l, l->n++);
+    }
+    gb_values_copy(row.values, values, n);
     return GB_OK;
 }
 

@@ -17,7 +17,7 @@ enum {
     ROW_OWN
 };
 #define ROW_VALUES_MAX (ROW_OWN + GB_COLUMNS_MAX)
-#define ROW_GROUP 8 /* rows that one statement inserts */
+#define ROW_GROUP 16 /* rows that one statement inserts */
 
 enum gb_what {
     GB_LOAD,

@@ -17,48 +17,38 @@ int_of(const struct gb_value *v)
     return v->type == GB_INT ? v->as.i : 0;
 }
 
-/* A copy in the arena of what the row holds. */
-static struct gb_value
-keep(struct gb_arena *arena, struct gb_value v, bool *memory)
-{
-    *memory &= gb_value_keep(&v, arena);
-    return v;
-}
-
 enum gb_err
-gb_row_read(const struct gb_table *t, const struct gb_value *row,
+gb_row_read(const struct gb_table *t, const struct gb_value *from,
             struct gb_arena *arena, struct gb_rec *out, struct gb_fail *fail)
 {
-    int64_t pos = int_of(&row[ROW_POS]);
-    bool memory = true;
-    struct gb_value ref = keep(arena, row[ROW_REF], &memory);
-    struct gb_value code = keep(arena, row[ROW_CODE], &memory);
-    *out = (struct gb_rec){
-        .table = t,
-        .id = int_of(&row[ROW_ID]),
-        .stamp = int_of(&row[ROW_STAMP]),
-        .pos = pos >> 4 ? pos >> 4 : GB_POS_PENDING,
-        .level = (int)(pos & 15),
-        .actor = int_of(&row[ROW_ACTOR]),
-        .ref = bytes_of(&ref),
-        .arena = arena,
-    };
     size_t n = (size_t)t->ncolumns;
-    out->cells = gb_arena_array(arena, n, sizeof *out->cells);
+    struct gb_value *row =
+        gb_arena_alloc(arena, gb_values_size(from, ROW_OWN + n));
     struct gb_sib *sib = gb_arena_array(arena, n, sizeof *sib);
-    for (size_t c = 0; c < n && out->cells && sib; c++) {
-        struct gb_value v = keep(arena, row[ROW_OWN + c], &memory);
+    *out = (struct gb_rec){
+        .table = t, .cells = gb_arena_array(arena, n, sizeof *out->cells)};
+    if (!row || !sib || !out->cells)
+        return gb_fail_set(fail, GB_E_MEMORY, "a record of %s: %s", t->name,
+                           gb_err_sentence(GB_E_MEMORY));
+    gb_values_copy(row, from, ROW_OWN + n);
+    int64_t pos = int_of(&row[ROW_POS]);
+    out->id = int_of(&row[ROW_ID]);
+    out->stamp = int_of(&row[ROW_STAMP]);
+    out->pos = pos >> 4 ? pos >> 4 : GB_POS_PENDING;
+    out->level = (int)(pos & 15);
+    out->actor = int_of(&row[ROW_ACTOR]);
+    out->ref = bytes_of(&row[ROW_REF]);
+    out->arena = arena;
+    for (size_t c = 0; c < n; c++) {
+        const struct gb_value *v = &row[ROW_OWN + c];
         sib[c] = (struct gb_sib){.stamp = out->stamp,
                                  .device = gb_id_device(out->id),
                                  .pos = out->pos,
                                  .level = out->level,
-                                 .value = v};
-        out->cells[c] = (struct gb_cell){v.type != GB_NULL, &sib[c]};
+                                 .value = *v};
+        out->cells[c] = (struct gb_cell){v->type != GB_NULL, &sib[c]};
     }
-    if (!memory || !out->cells || !sib)
-        return gb_fail_set(fail, GB_E_MEMORY, "a record of %s: %s", t->name,
-                           gb_err_sentence(GB_E_MEMORY));
-    return gb_rec_code_read(out, bytes_of(&code), fail);
+    return gb_rec_code_read(out, bytes_of(&row[ROW_CODE]), fail);
 }
 
 enum gb_err

@@ -18,18 +18,25 @@ table_of(const struct gb_tables *t, const struct gb_rec *r)
     return (int)(r->table - t->schema->tables);
 }
 
-/* Run a statement on one row or more that lie behind one another. */
+/* Run a statement on one row or more. */
 static enum gb_err
 run(struct gb_tables *t, int table, enum gb_what what,
-    const struct gb_later_row *rows, int nrows, struct gb_fail *fail)
+    const struct gb_value *const *rows, int nrows, struct gb_fail *fail)
 {
     sqlite3_stmt *s;
     int n = ROW_OWN + t->schema->tables[table].ncolumns;
     enum gb_err e = gb_tables_stmt(t, table, what, &s, fail);
     for (int r = 0; r < nrows && !e; r++)
         for (int i = 0; i < n; i++)
-            gb_db_bind(s, r * n + i + 1, &rows[r].values[i]);
+            gb_db_bind(s, r * n + i + 1, &rows[r][i]);
     return e ? e : gb_db_run(s, fail);
+}
+
+static enum gb_err
+write_row(struct gb_tables *t, int table, enum gb_what what,
+          const struct gb_value *row, struct gb_fail *fail)
+{
+    return run(t, table, what, &row, 1, fail);
 }
 
 /* ----------------------------------------------------------------- later -- */
@@ -48,27 +55,33 @@ put_later(struct gb_tables *t, struct gb_later *l, const struct gb_rec *r,
                         (size_t)(ROW_OWN + r->table->ncolumns), kept, fail);
 }
 
-/* How many rows from here on one statement can insert. */
-static int
-group(const struct gb_later *l, size_t at)
+/* The new rows of a table, as they came: their ids rise as a rule. */
+static enum gb_err
+write_group(struct gb_tables *t, int table, struct gb_fail *fail)
 {
-    bool whole = at + ROW_GROUP <= l->n &&
-                 l->rows[at + ROW_GROUP - 1].table == l->rows[at].table;
-    return whole ? ROW_GROUP : 1;
+    const struct gb_value *rows[ROW_GROUP];
+    int n = 0;
+    enum gb_err e = GB_OK;
+    for (size_t i = 0; i < t->fresh.n && !e; i++) {
+        if (t->fresh.rows[i].table == table)
+            rows[n++] = t->fresh.rows[i].values;
+        if (n < ROW_GROUP)
+            continue;
+        e = run(t, table, GB_ADD_GROUP, rows, n, fail);
+        n = 0;
+    }
+    for (int i = 0; i < n && !e; i++)
+        e = write_row(t, table, GB_ADD, rows[i], fail);
+    return e;
 }
 
 static enum gb_err
 write_fresh(struct gb_tables *t, struct gb_fail *fail)
 {
-    struct gb_later *l = &t->fresh;
     enum gb_err e = GB_OK;
-    gb_later_sort(l);
-    for (size_t i = 0, n; i < l->n && !e; i += n) {
-        n = (size_t)group(l, i);
-        e = run(t, l->rows[i].table, n > 1 ? GB_ADD_GROUP : GB_ADD, &l->rows[i],
-                (int)n, fail);
-    }
-    gb_later_clear(l);
+    for (int i = 0; t->fresh.n && i < t->schema->ntables && !e; i++)
+        e = write_group(t, i, fail);
+    gb_later_clear(&t->fresh);
     return e;
 }
 
@@ -79,7 +92,7 @@ write_changed(struct gb_tables *t, struct gb_fail *fail)
     enum gb_err e = GB_OK;
     gb_later_sort(l);
     for (size_t i = 0; i < l->n && !e; i++)
-        e = run(t, l->rows[i].table, GB_UPDATE, &l->rows[i], 1, fail);
+        e = write_row(t, l->rows[i].table, GB_UPDATE, l->rows[i].values, fail);
     gb_later_clear(l);
     return e;
 }
@@ -125,10 +138,10 @@ is_new(struct gb_tables *t, int table, int64_t id, bool *yes,
 
 /* Insert now, if the id is free. */
 static enum gb_err
-insert(struct gb_tables *t, int table, const struct gb_later_row *row,
-       bool *exists, struct gb_fail *fail)
+insert(struct gb_tables *t, int table, const struct gb_value *row, bool *exists,
+       struct gb_fail *fail)
 {
-    enum gb_err e = run(t, table, GB_ADD, row, 1, fail);
+    enum gb_err e = write_row(t, table, GB_ADD, row, fail);
     if (!e)
         *exists = sqlite3_changes(t->db) == 0;
     return e;
@@ -139,7 +152,6 @@ gb_tables_insert(struct gb_tables *t, const struct gb_rec *r, bool *exists,
                  struct gb_fail *fail)
 {
     struct gb_value values[ROW_VALUES_MAX];
-    struct gb_later_row row = {.values = values};
     struct gb_later *l = &t->fresh;
     int table = table_of(t, r);
     bool new = false;
@@ -153,7 +165,7 @@ gb_tables_insert(struct gb_tables *t, const struct gb_rec *r, bool *exists,
     }
     if (!e && (!new || l->n == FRESH_MAX))
         e = write_fresh(t, fail);
-    return e || new ? e : insert(t, table, &row, exists, fail);
+    return e || new ? e : insert(t, table, values, exists, fail);
 }
 
 enum gb_err
@@ -161,14 +173,14 @@ gb_tables_update(struct gb_tables *t, const struct gb_rec *r,
                  struct gb_fail *fail)
 {
     struct gb_value values[ROW_VALUES_MAX];
-    struct gb_later_row row = {.values = values};
     bool kept = false;
     enum gb_err e = gb_row_write(t, r, values, fail);
     if (!e && t->defers)
         e = put_later(t, &t->changed, r, values, &kept, fail);
     if (!e && !kept)
         e = gb_tables_settle(t, fail);
-    return e || kept ? e : run(t, table_of(t, r), GB_UPDATE, &row, 1, fail);
+    return e || kept ? e
+                     : write_row(t, table_of(t, r), GB_UPDATE, values, fail);
 }
 
 enum gb_err

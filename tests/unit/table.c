@@ -224,7 +224,7 @@ no_room(void **state)
                                GB_SPAN(text, sizeof text)));
     }
     assert_true(rows(s, "SELECT count(*) FROM a WHERE s LIKE 'y%'") > n / 2);
-    assert_true(s->tables->changed.arena.used > 0);
+    assert_true(s->tables->changed.used > 0);
     same();
 }
 
