@@ -54,7 +54,8 @@ static struct {
     } list[KEYS_KNOWN];
 } usable = {.mutex = PTHREAD_MUTEX_INITIALIZER};
 
-/* Whether the key is among them; if not, and it `is_good`, it is from now on. */
+/* Whether the key is among them; if not, and it `is_good`, it is from now on.
+ */
 static bool
 known(const struct gb_public_key *key, bool is_good)
 {

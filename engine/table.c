@@ -6,9 +6,6 @@
 #include "id.h"
 
 #define STEPS 8 /* to the next id asked for, before it is looked up anew */
-/* Bytes of rows that are not written yet: those of 20,000 changed records */
-#define CHANGED_MAX ((size_t)12 << 20)
-#define FRESH_MAX ((size_t)1 << 20)
 
 enum gb_err
 gb_tables_open(sqlite3 *db, const struct gb_schema *s, struct gb_tables **out,
@@ -21,8 +18,6 @@ gb_tables_open(sqlite3 *db, const struct gb_schema *s, struct gb_tables **out,
     t->db = db;
     t->schema = s;
     gb_buf_init(&t->code, GB_RECORD_MAX);
-    gb_later_init(&t->fresh, FRESH_MAX);
-    gb_later_init(&t->changed, CHANGED_MAX);
     t->stmt = calloc((size_t)s->ntables + 1, sizeof *t->stmt);
     t->last = calloc((size_t)s->ntables + 1, sizeof *t->last);
     if (!t->stmt || !t->last) {

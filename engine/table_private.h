@@ -39,8 +39,8 @@ struct gb_tables {
     sqlite3_stmt *(*stmt)[GB_NWHAT]; /* [table][what], prepared when needed */
     sqlite3_stmt *at; /* where gb_tables_seek() stands, or NULL */
     int at_table;
-    struct gb_buf code; /* scratch for _code */
-    bool defers;
+    struct gb_buf code;             /* scratch for _code */
+    bool defers;                    /* gb_tables_defer() */
     struct gb_later fresh, changed; /* rows that are not written yet */
     struct gb_last {
         int device;

@@ -10,6 +10,7 @@
 #include "id.h"
 
 #define FRESH_MAX 512 /* rows; as a rule a handheld's work of a shift */
+#define FRESH_BYTES ((size_t)1 << 20)
 
 /* The number of a record's table. */
 static int
@@ -42,8 +43,10 @@ write_row(struct gb_tables *t, int table, enum gb_what what,
 /* ----------------------------------------------------------------- later -- */
 
 void
-gb_tables_defer(struct gb_tables *t)
+gb_tables_defer(struct gb_tables *t, size_t bytes)
 {
+    gb_later_init(&t->fresh, FRESH_BYTES);
+    gb_later_init(&t->changed, bytes);
     t->defers = true;
 }
 

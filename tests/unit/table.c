@@ -32,6 +32,7 @@ static const char sql[] =
 
 /* The same rows twice: at once, and later. */
 enum { NOW, LATER, BOTH };
+#define LATER_MAX ((size_t)4 << 20)
 static struct gb_schema *schema;
 static struct store {
     sqlite3 *db;
@@ -53,7 +54,7 @@ begin(void **state)
         GOOD(gb_table_create(s->db, NULL, schema, GB_SIDE_HUB, &why));
         GOOD(gb_tables_open(s->db, schema, &s->tables, &why));
     }
-    gb_tables_defer(stores[LATER].tables);
+    gb_tables_defer(stores[LATER].tables, LATER_MAX);
     return 0;
 }
 
@@ -77,7 +78,7 @@ anew(struct store *s)
     GOOD(gb_tables_settle(s->tables, &why));
     gb_tables_close(s->tables);
     GOOD(gb_tables_open(s->db, schema, &s->tables, &why));
-    gb_tables_defer(s->tables);
+    gb_tables_defer(s->tables, LATER_MAX);
 }
 
 /* A new record of a table, with a text that long; false: it is there. */
@@ -211,7 +212,7 @@ no_room(void **state)
 {
     static char text[GB_TEXT_MAX];
     struct store *s = &stores[LATER];
-    int n = (int)((20u << 20) / sizeof text);
+    int n = (int)(5 * LATER_MAX / 2 / sizeof text);
     (void)state;
     memset(text, 'y', sizeof text);
     for (int i = 0; i < BOTH; i++) {
