@@ -16,8 +16,8 @@ static const char *const statements[] = {
 #define CACHE "PRAGMA cache_size = -24576"
 #define LATER ((size_t)12 << 20) /* 20,000 records */
 /* Where many batches are replayed in a row, others wait for memory. */
-#define CACHE_SCRATCH "PRAGMA cache_size = -6144; PRAGMA synchronous = OFF"
-#define LATER_SCRATCH ((size_t)2 << 20)
+#define CACHE_SCRATCH "PRAGMA cache_size = -4096; PRAGMA synchronous = OFF"
+#define LATER_SCRATCH ((size_t)4 << 20)
 
 /*
  * _set.low, high: the stamps that its operations came with; first, last: those
