@@ -3,6 +3,7 @@
 
 #include <assert.h>
 #include <sodium.h>
+#include <pthread.h>
 #include <string.h>
 
 #include "armor.h"
@@ -42,26 +43,46 @@ gb_sign_key_wipe(struct gb_sign_key *key)
     gb_wipe(key, sizeof *key);
 }
 
+/* Keys that were found to be usable: to ask costs as much as to verify, and few
+ * keys sign many sets.  All threads share them: those of a server are many, and
+ * each ends with its connection. */
+static struct {
+    pthread_mutex_t mutex;
+    struct known {
+        bool used;
+        struct gb_public_key key;
+    } list[KEYS_KNOWN];
+} usable = {.mutex = PTHREAD_MUTEX_INITIALIZER};
+
+/* Whether the key is among them; if not, and it `is_good`, it is from now on.
+ */
+static bool
+known(const struct gb_public_key *key, bool is_good)
+{
+    size_t first = key->bytes[0] + 256u * key->bytes[1], i = 0;
+    struct known *k;
+    pthread_mutex_lock(&usable.mutex);
+    do
+        k = &usable.list[(first + i) % KEYS_KNOWN];
+    while (k->used && !gb_key_equal(&k->key, key) && ++i < KEYS_NEAR);
+    bool found = i < KEYS_NEAR && k->used;
+    if (!found && is_good)
+        usable.list[(first + i % KEYS_NEAR) % KEYS_KNOWN] =
+            (struct known){true, *key};
+    pthread_mutex_unlock(&usable.mutex);
+    return found;
+}
+
 /* The library's check covers canonical encoding, low order and the prime
  * subgroup; RFC 8032 section 5.1.3 refuses x = 0 with the sign bit as well,
  * and the only points with x = 0 are of low order. */
 enum gb_err
 gb_key_check(const struct gb_public_key *key, struct gb_fail *fail)
 {
-    /* what this thread found to be usable: to ask costs as much as to verify,
-     * and few keys sign many sets */
-    static _Thread_local struct {
-        bool used;
-        struct gb_public_key key;
-    } known[KEYS_KNOWN];
-    size_t first = key->bytes[0] + 256u * key->bytes[1], i = 0;
-    for (; i < KEYS_NEAR && known[(first + i) % KEYS_KNOWN].used; i++)
-        if (gb_key_equal(&known[(first + i) % KEYS_KNOWN].key, key))
-            return GB_OK;
+    if (known(key, false))
+        return GB_OK;
     if (crypto_core_ed25519_is_valid_point(key->bytes)) {
-        size_t at = (first + i % KEYS_NEAR) % KEYS_KNOWN;
-        known[at].used = true;
-        known[at].key = *key;
+        known(key, true);
         return GB_OK;
     }
     char name[GB_FINGERPRINT_SIZE];

@@ -14,6 +14,10 @@ static const char *const statements[] = {
 /* A batch of a whole shift's end changes some 20 MiB of pages.  What finds no
  * room is written to the log before its time, and read again. */
 #define CACHE "PRAGMA cache_size = -24576"
+#define LATER ((size_t)12 << 20) /* 20,000 records */
+/* Where many batches are replayed in a row, others wait for memory. */
+#define CACHE_SCRATCH "PRAGMA cache_size = -4096; PRAGMA synchronous = OFF"
+#define LATER_SCRATCH ((size_t)4 << 20)
 
 /*
  * _set.low, high: the stamps that its operations came with; first, last: those
@@ -118,6 +122,7 @@ open_state(const char *path, const uint8_t site[16], bool reader,
     if (!st)
         return gb_fail_memory(fail);
     st->reader = reader;
+    st->later = LATER;
     memcpy(st->site.id, site, sizeof st->site.id);
     gb_arena_init(&st->arena, GB_ARENA_MAX);
     gb_buf_init(&st->touched.list, GB_SET_MAX * 2);
@@ -152,6 +157,14 @@ gb_state_open_reader(const char *path, const uint8_t site[16],
                      struct gb_state **out, struct gb_fail *fail)
 {
     return open_state(path, site, true, out, fail);
+}
+
+enum gb_err
+gb_state_scratch(struct gb_state *st, struct gb_fail *fail)
+{
+    st->later = LATER_SCRATCH;
+    enum gb_err e = gb_db_exec(st->db, CACHE_SCRATCH, fail);
+    return e ? e : gb_state_reload(st, fail);
 }
 
 /* Forget what was read from the database. */
@@ -195,9 +208,16 @@ gb_state_begin(struct gb_state *st, struct gb_fail *fail)
 }
 
 enum gb_err
+gb_state_settle(struct gb_state *st, struct gb_fail *fail)
+{
+    return st->tables ? gb_tables_settle(st->tables, fail) : GB_OK;
+}
+
+enum gb_err
 gb_state_commit(struct gb_state *st, struct gb_fail *fail)
 {
-    return gb_db_exec(st->db, "COMMIT", fail);
+    enum gb_err e = gb_state_settle(st, fail);
+    return e ? e : gb_db_exec(st->db, "COMMIT", fail);
 }
 
 void

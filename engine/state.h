@@ -28,6 +28,9 @@ enum gb_err gb_state_open(const char *path, const uint8_t site[16],
  * is never blocked. */
 enum gb_err gb_state_open_reader(const char *path, const uint8_t site[16],
                                  struct gb_state **out, struct gb_fail *fail);
+/* Nobody needs the database after a crash, nor in a hurry: it is not synced,
+ * and takes less memory. */
+enum gb_err gb_state_scratch(struct gb_state *st, struct gb_fail *fail);
 void gb_state_close(struct gb_state *st); /* NULL is harmless */
 
 enum gb_err gb_state_begin(struct gb_state *st, struct gb_fail *fail);

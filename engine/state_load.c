@@ -86,6 +86,8 @@ load_schemas(struct gb_state *st, struct gb_fail *fail)
     if (!e && st->version)
         e = gb_tables_open(st->db, st->schemas[st->version - 1], &st->tables,
                            fail);
+    if (st->tables && !st->reader)
+        gb_tables_defer(st->tables, st->later);
     return e;
 }
 

@@ -85,15 +85,18 @@ merge(struct gb_state *st, const struct gb_effect *x, int table,
       struct gb_rec *r, enum gb_code *code, struct gb_fail *fail)
 {
     const struct gb_table *t = &gb_state_schema(st)->tables[table];
+    struct gb_value shown[GB_COLUMNS_MAX];
     bool insert = x->op->kind == GB_INSERT;
     enum gb_err e = insert ? GB_OK : gb_state_claim(st, table, r, fail);
     if (e)
         return e;
+    if (!insert)
+        gb_state_shown(r, shown);
     if (!(insert ? gb_rec_insert(r, t, x, &st->arena)
                  : gb_rec_merge(r, x, &st->lineage)))
         return gb_fail_memory(fail);
     bool exists = false;
-    e = insert ? GB_OK : gb_state_note_was(st, r, x->pos, fail);
+    e = insert ? GB_OK : gb_state_note_was(st, r, shown, x->pos, fail);
     if (e)
         return e;
     e = insert ? gb_tables_insert(st->tables, r, &exists, fail)

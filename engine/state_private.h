@@ -16,6 +16,8 @@
     X(FIND_SET,                                                                \
       "SELECT pos FROM _set WHERE device = ? AND seq = ? AND sha = ?")         \
     X(SET_TIMES, "SELECT received, stamp FROM _set WHERE pos = ?")             \
+    X(ADD_WAS, "INSERT OR IGNORE INTO _was(tbl, col, id, pos, value) "         \
+               "VALUES(?,?,?,?,?)")                                            \
     X(ADD_NODE, "INSERT INTO _node(level, idx, hash) VALUES(?,?,?)")           \
     X(GET_NODE, "SELECT hash FROM _node WHERE level = ? AND idx = ?")          \
     X(GET_DEVICE,                                                              \
@@ -132,12 +134,15 @@ struct gb_state {
     void *fetch_context;
     struct gb_older older[GB_OLDER_KEPT]; /* for the set being applied */
     unsigned older_next;
+    size_t later; /* bytes of rows to be written at the end */
     bool reader;
     bool stale; /* the last reload failed */
 };
 
 /* Start a statement of the list: reset, nothing bound. */
 sqlite3_stmt *gb_state_sql(struct gb_state *st, enum gb_state_sql which);
+/* Write what gb_tables_defer() left for later. */
+enum gb_err gb_state_settle(struct gb_state *st, struct gb_fail *fail);
 /* Read everything that is kept in memory from the database. */
 enum gb_err gb_state_reload(struct gb_state *st, struct gb_fail *fail);
 
@@ -238,10 +243,13 @@ enum gb_err gb_state_reclaim(struct gb_state *st, const struct gb_schema *old,
 /* After the set: who holds, and who is under review. */
 enum gb_err gb_state_rivals(struct gb_state *st, uint64_t pos,
                             struct gb_fail *fail);
-/* Before the row of a record is rewritten: what it showed in columns that some
- * scope reads, and will not show any more (state_scope.c). */
+/* What a record shows in the columns that some scope reads, by their numbers in
+ * `out` (GB_COLUMNS_MAX); and, after a change, what of it shows no more
+ * (state_scope.c). */
+void gb_state_shown(const struct gb_rec *r, struct gb_value *out);
 enum gb_err gb_state_note_was(struct gb_state *st, const struct gb_rec *r,
-                              int64_t pos, struct gb_fail *fail);
+                              const struct gb_value *shown, int64_t pos,
+                              struct gb_fail *fail);
 /* An operation of the site itself (state_site.c). */
 enum gb_err gb_state_site_op(struct gb_state *st, const struct gb_applying *a,
                              const struct gb_op *op, enum gb_code *code,

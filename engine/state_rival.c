@@ -193,7 +193,9 @@ settle(struct gb_state *st, const struct gb_claim *c, uint64_t pos,
         bool rival;
     } v;
     gb_buf_init(&list, SIZE_MAX / 4);
-    enum gb_err e = prepare(st, c, &s, fail);
+    enum gb_err e = gb_state_settle(st, fail);
+    if (!e)
+        e = prepare(st, c, &s, fail);
     while (!e && !(e = gb_db_step(s, &row, fail)) && row) {
         memset(&v, 0, sizeof v);
         v.id = sqlite3_column_int64(s, 0);

@@ -2,41 +2,50 @@
  * state_private.h, scope.h */
 #include "state_private.h"
 
-/* One column, when it will show something else. */
-static enum gb_err
-note(struct gb_state *st, const struct gb_rec *r, int table, int column,
-     int64_t pos, struct gb_fail *fail)
+#include "db.h"
+
+/* The bit of a column. */
+static bool
+watched(const struct gb_table *t, int column)
 {
-    sqlite3_stmt *s;
-    const struct gb_column *c = &r->table->columns[column];
-    struct gb_value v = gb_cell_value(c, &r->cells[column]);
+    return t->watched >> column & 1;
+}
+
+void
+gb_state_shown(const struct gb_rec *r, struct gb_value *out)
+{
+    for (int c = 0; c < r->table->ncolumns; c++)
+        if (watched(r->table, c))
+            out[c] = gb_cell_value(&r->table->columns[c], &r->cells[c]);
+}
+
+/* One column. */
+static enum gb_err
+note(struct gb_state *st, const struct gb_rec *r, int column, int64_t pos,
+     const struct gb_value *was, struct gb_fail *fail)
+{
     /* of several changes at a position the first one knows what was before */
-    enum gb_err e = gb_db_preparef(
-        st->db, &s, fail,
-        "INSERT OR IGNORE INTO _was(tbl, col, id, pos, value) SELECT ?1, ?2, "
-        "id, ?3, \"%w\" FROM \"%w\" WHERE id = ?4 AND \"%w\" IS NOT ?5",
-        c->name, r->table->name, c->name);
-    if (e)
-        return e;
-    sqlite3_bind_int(s, 1, table);
+    sqlite3_stmt *s = gb_state_sql(st, GB_SQL_ADD_WAS);
+    sqlite3_bind_int64(s, 1, r->table - gb_state_schema(st)->tables);
     sqlite3_bind_int(s, 2, column);
-    sqlite3_bind_int64(s, 3, pos);
-    sqlite3_bind_int64(s, 4, r->id);
-    gb_db_bind(s, 5, &v);
-    e = gb_db_run(s, fail);
-    sqlite3_finalize(s);
-    return e;
+    sqlite3_bind_int64(s, 3, r->id);
+    sqlite3_bind_int64(s, 4, pos);
+    gb_db_bind(s, 5, was);
+    return gb_db_run(s, fail);
 }
 
 enum gb_err
-gb_state_note_was(struct gb_state *st, const struct gb_rec *r, int64_t pos,
+gb_state_note_was(struct gb_state *st, const struct gb_rec *r,
+                  const struct gb_value *shown, int64_t pos,
                   struct gb_fail *fail)
 {
-    uint64_t columns = r->table->watched;
-    int table = (int)(r->table - gb_state_schema(st)->tables);
     enum gb_err e = GB_OK;
-    for (int c = 0; columns >> c && !e; c++)
-        if (columns >> c & 1)
-            e = note(st, r, table, c, pos, fail);
+    for (int c = 0; c < r->table->ncolumns && !e; c++) {
+        if (!watched(r->table, c))
+            continue;
+        struct gb_value v = gb_cell_value(&r->table->columns[c], &r->cells[c]);
+        if (!gb_value_equal(&v, &shown[c]))
+            e = note(st, r, c, pos, &shown[c], fail);
+    }
     return e;
 }

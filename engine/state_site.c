@@ -117,6 +117,8 @@ apply_site(struct gb_state *st, struct gb_span payload, struct gb_fail *fail)
     }
     if (!e)
         e = gb_table_site_put(st->db, payload, fail);
+    if (!e)
+        e = gb_state_settle(st, fail);
     return e ? e : gb_state_reload(st, fail);
 }
 
@@ -141,13 +143,15 @@ apply_schema(struct gb_state *st, const struct gb_applying *a,
         *code = GB_CODE_MALFORMED;
         return GB_OK;
     }
+    enum gb_err e = gb_state_settle(st, fail);
     /* statements on the old tables must not stand in the way */
     gb_tables_close(st->tables);
     st->tables = NULL;
     struct gb_buf kept;
     gb_buf_init(&kept, GB_SCHEMA_ARENA_MAX);
     sqlite3_stmt *s = gb_state_sql(st, GB_SQL_ADD_SCHEMA);
-    enum gb_err e = gb_schema_keep(next, &kept, fail);
+    if (!e)
+        e = gb_schema_keep(next, &kept, fail);
     sqlite3_bind_int64(s, 1, (int64_t)version);
     gb_db_bind_blob(s, 2, text);
     gb_db_bind_blob(s, 3, gb_buf_view(&kept));

@@ -51,6 +51,12 @@ enum gb_err gb_tables_seek(struct gb_tables *t, int table, int64_t id,
 void gb_tables_seek_end(struct gb_tables *t);
 enum gb_err gb_tables_exists(struct gb_tables *t, int table, int64_t id,
                              bool *found, struct gb_fail *fail);
+/* From now on changed rows, up to so many bytes of them, may be written as late
+ * as gb_tables_settle(), which the owner calls before SQL of its own reads
+ * them, and before it commits; a rollback wants tables that are opened anew.
+ * For one who makes many changes in a transaction. */
+void gb_tables_defer(struct gb_tables *t, size_t bytes);
+enum gb_err gb_tables_settle(struct gb_tables *t, struct gb_fail *fail);
 /* Write a new row; *exists is set, and nothing written, if the id is taken. */
 enum gb_err gb_tables_insert(struct gb_tables *t, const struct gb_rec *r,
                              bool *exists, struct gb_fail *fail);

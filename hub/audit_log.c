@@ -52,14 +52,9 @@ open_state(struct gb_audit *a, const struct gb_oid *oid, struct gb_fail *fail)
     memcpy(a->report->site, info.site, sizeof a->site);
     snprintf(db, sizeof db, "%s/state.db", a->scratch);
     e = gb_state_open(db, a->site, &a->state, fail);
-    /* Nobody needs this database after a crash, nor in a hurry. */
     if (!e)
         gb_state_on_fetch(a->state, gb_replay_fetch, a->ledger);
-    if (!e)
-        e = gb_db_exec(gb_state_db(a->state),
-                       "PRAGMA synchronous = OFF; PRAGMA cache_size = -8192",
-                       fail);
-    return e;
+    return e ? e : gb_state_scratch(a->state, fail);
 }
 
 /* The text of a replay's failure begins with the position; the verdict does

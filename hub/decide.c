@@ -9,7 +9,7 @@
 
 #include "engine/sshsig.h"
 #include "hub/batch.h"
-#include "hub/decode.h"
+#include "hub/decode_ahead.h"
 
 /* Behind so many bytes of lines there may be no room for one more, and for
  * those of what it releases. */
@@ -228,22 +228,40 @@ check(struct gb_batch *b, struct gb_arriving *a, struct gb_decoded *d,
 }
 
 static enum gb_err
+try_decoded(struct gb_batch *b, struct gb_arriving *a, struct gb_decoded *d,
+            struct gb_fail *fail)
+{
+    struct gb_public_key key; /* before it is applied: it may bring the next */
+    bool go = false;
+    enum gb_err e = look(b, a, d, &go, fail);
+    if (!e && go)
+        e = check(b, a, d, &key, &go, fail);
+    if (!e && go)
+        e = keep_personal(b, a, d, fail);
+    if (!e && go)
+        e = take_set(b, a, d, &key, fail);
+    gb_decoded_release(d);
+    return e;
+}
+
+static enum gb_err
 try_set(struct gb_batch *b, struct gb_arriving *a, struct gb_fail *fail)
 {
     struct gb_decoded d;
-    struct gb_public_key key; /* before it is applied: it may bring the next */
-    bool go = false;
     enum gb_err e = gb_decode(b->o->state, a->parts.signed_bytes, &d, fail);
-    if (!e)
-        e = look(b, a, &d, &go, fail);
-    if (!e && go)
-        e = check(b, a, &d, &key, &go, fail);
-    if (!e && go)
-        e = keep_personal(b, a, &d, fail);
-    if (!e && go)
-        e = take_set(b, a, &d, &key, fail);
-    gb_decoded_release(&d);
-    return e;
+    return e ? e : try_decoded(b, a, &d, fail);
+}
+
+/* The same for set i, decoded meanwhile if it could be. */
+static enum gb_err
+try_next(struct gb_batch *b, struct gb_ahead *ahead, size_t i,
+         struct gb_fail *fail)
+{
+    struct gb_decoded *d;
+    enum gb_err e = ahead ? gb_ahead_take(ahead, i, &d, fail) : GB_E_MISSING;
+    return e == GB_E_MISSING ? try_set(b, &b->sets[i], fail)
+           : e               ? e
+                             : try_decoded(b, &b->sets[i], d, fail);
 }
 
 /* One set of replica 0 that releases what is due; *any when there was one. */
@@ -286,27 +304,39 @@ full(const struct gb_batch *b)
     return b->lines.len > LINES_FULL || b->bytes > GB_BATCH_BYTES;
 }
 
-/* Sets in whatever order, until none of those left can go on, or the batch is
- * full: what is left then waits for the next one.  Our own go on from one
- * another: nothing of ours may come between, and none of them wait. */
+/* Each set that has no position yet, once; *moved when one has one now.  Our
+ * own go on from one another: nothing of ours may come between, and none of
+ * them wait. */
+static enum gb_err
+pass(struct gb_batch *b, struct gb_ahead *ahead, bool *moved,
+     struct gb_fail *fail)
+{
+    *moved = false;
+    for (size_t i = 0; i < b->n; i++) {
+        struct gb_arriving *a = &b->sets[i];
+        if (a->outcome != GB_WAITING || (full(b) && !a->own))
+            continue;
+        enum gb_err e = try_next(b, ahead, i, fail);
+        bool more = a->own && i + 1 < b->n;
+        if (!e && a->outcome == GB_TAKEN && !more)
+            e = retry(b, fail);
+        if (e)
+            return e;
+        *moved |= a->outcome == GB_TAKEN;
+    }
+    return GB_OK;
+}
+
+/* In whatever order, until none of those left can go on, or the batch is full:
+ * what is left then waits for the next one. */
 enum gb_err
 gb_batch_decide(struct gb_batch *b, struct gb_fail *fail)
 {
-    bool moved = true;
-    while (moved) {
-        moved = false;
-        for (size_t i = 0; i < b->n; i++) {
-            struct gb_arriving *a = &b->sets[i];
-            if (a->outcome != GB_WAITING || (full(b) && !a->own))
-                continue;
-            enum gb_err e = try_set(b, a, fail);
-            bool more = a->own && i + 1 < b->n;
-            if (!e && a->outcome == GB_TAKEN && !more)
-                e = retry(b, fail);
-            if (e)
-                return e;
-            moved |= a->outcome == GB_TAKEN;
-        }
-    }
-    return GB_OK;
+    bool moved;
+    struct gb_ahead *ahead = gb_ahead_open(b->o->state, b->sets, b->n);
+    enum gb_err e = pass(b, ahead, &moved, fail);
+    gb_ahead_close(ahead);
+    while (!e && moved)
+        e = pass(b, NULL, &moved, fail);
+    return e;
 }

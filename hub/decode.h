@@ -23,6 +23,12 @@ enum gb_err gb_decode_hashed(const struct gb_state *st,
                              struct gb_span signed_bytes,
                              const struct gb_sha256 *sha,
                              struct gb_decoded *out, struct gb_fail *fail);
+/* The same by its header and the schema of that version, NULL: not here. */
+enum gb_err gb_decode_by(const struct gb_schema *schema,
+                         const struct gb_set_info *info,
+                         struct gb_span signed_bytes,
+                         const struct gb_sha256 *sha, struct gb_decoded *out,
+                         struct gb_fail *fail);
 void gb_decoded_release(struct gb_decoded *d);
 
 #endif

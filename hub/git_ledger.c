@@ -28,7 +28,7 @@ start(void)
         {GIT_OPT_SET_MWINDOW_FILE_LIMIT, 64},
         /* What is mapped counts as memory of the process. */
         {GIT_OPT_SET_MWINDOW_SIZE, 1u << 20},
-        {GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, 8u << 20},
+        {GIT_OPT_SET_MWINDOW_MAPPED_LIMIT, 4u << 20},
 #ifdef GB_HAVE_PACK_MAX_OBJECT_SIZE /* 1.5.1 with its security update */
         {GIT_OPT_SET_PACK_MAX_OBJECT_SIZE, 2 * (size_t)GB_LEDGER_FILE_MAX},
 #endif

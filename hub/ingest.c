@@ -67,12 +67,31 @@ hand_on(struct gb_ingest *g, struct gb_fail *fail)
     return e;
 }
 
+/* Room for one more set. */
+static bool
+make_room(struct gb_ingest *g)
+{
+    if (g->n < g->room)
+        return true;
+    size_t room = g->room ? 2 * g->room : 4;
+    struct gb_arriving *sets = realloc(g->sets, room * sizeof *sets);
+    if (!sets)
+        return false;
+    g->sets = sets;
+    uint8_t **bytes = realloc(g->bytes, room * sizeof *bytes);
+    if (!bytes)
+        return false;
+    g->bytes = bytes;
+    g->room = room;
+    return true;
+}
+
 /* Hold a copy of a verified container, and what is known of it. */
 static enum gb_err
 hold(struct gb_ingest *g, struct gb_span container,
      const struct gb_arriving *known, struct gb_fail *fail)
 {
-    uint8_t *copy = malloc(container.len);
+    uint8_t *copy = make_room(g) ? malloc(container.len) : NULL;
     if (!copy)
         return gb_fail_memory(fail);
     memcpy(copy, container.ptr, container.len);
@@ -293,8 +312,6 @@ gb_ingest_init(struct gb_ingest *g)
     struct gb_bundle_events on = {take_header, take_frame, g};
     gb_bundle_in_init(&g->in, &on);
     gb_buf_init(&g->plain, GB_FRAME_MAX);
-    g->sets = calloc(HELD_SETS, sizeof *g->sets);
-    g->bytes = calloc(HELD_SETS, sizeof *g->bytes);
 }
 
 void
@@ -308,14 +325,13 @@ gb_ingest_release(struct gb_ingest *g)
     free(g->bytes);
     g->sets = NULL;
     g->bytes = NULL;
+    g->room = 0;
     gb_wipe(g->request.secret, sizeof g->request.secret);
 }
 
 enum gb_err
 gb_ingest_feed(struct gb_ingest *g, struct gb_span bytes, struct gb_fail *fail)
 {
-    if (!g->sets || !g->bytes)
-        return gb_fail_memory(fail);
     enum gb_err e = gb_bundle_feed(&g->in, bytes, fail);
     give_reader(g);
     return e;

@@ -47,7 +47,7 @@ struct gb_ingest {
     struct gb_buf plain;
     struct gb_arriving *sets;
     uint8_t **bytes; /* of each set, owned */
-    size_t n, held;
+    size_t n, room, held;
 };
 
 void gb_ingest_init(struct gb_ingest *g);

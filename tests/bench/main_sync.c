@@ -167,7 +167,7 @@ merge_sets(struct gb_office *o, int records, uint64_t *chance)
         struct gb_arriving a = {.skew = {.clock_ms = world_clock_ms}};
         MUST(gb_container_split(gb_buf_view(&bytes[i]), &a.parts, &bench_why));
         double began = bench_now();
-        world_merge(o, &a, 1);
+        world_merge(o, NULL, &a, 1);
         took += bench_now() - began;
         gb_buf_release(&bytes[i]);
     }

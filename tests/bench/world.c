@@ -1,7 +1,9 @@
 /* world.c - the hub, and what is made once; see world.h */
 #include "world.h"
 
+#include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "device/folder.h"
 #include "device/inbox.h"
@@ -91,8 +93,67 @@ make_hub(const char *path)
     gb_office_close(o);
 }
 
+/* A thread that verifies every n-th set. */
+struct verifying {
+    pthread_t thread;
+    struct gb_office *office;
+    struct gb_readers *readers;
+    struct gb_arriving *sets;
+    size_t first, step, n;
+};
+
+static void *
+verify_some(void *arg)
+{
+    const struct verifying *v = arg;
+    struct gb_state *reader;
+    struct gb_fail fail;
+    if (gb_readers_take(v->readers, &reader, &fail))
+        bench_end("%s", fail.text);
+    for (size_t i = v->first; i < v->n; i += v->step)
+        if (gb_office_verify(reader, v->office->site, &v->sets[i], &fail))
+            bench_end("%s", fail.text);
+    gb_readers_give(v->readers, reader);
+    return NULL;
+}
+
+static void
+verify(struct gb_office *o, struct gb_readers *readers,
+       struct gb_arriving *sets, size_t n)
+{
+    struct verifying v[GB_READERS_MAX];
+    size_t step = (size_t)readers->max;
+    for (size_t i = 0; i < step; i++) {
+        v[i] = (struct verifying){.office = o,
+                                  .readers = readers,
+                                  .sets = sets,
+                                  .first = i,
+                                  .step = step,
+                                  .n = n};
+        NEED(!pthread_create(&v[i].thread, NULL, verify_some, &v[i]));
+    }
+    for (size_t i = 0; i < step; i++)
+        pthread_join(v[i].thread, NULL);
+}
+
 void
-world_merge(struct gb_office *o, struct gb_arriving *sets, size_t n)
+world_readers(struct gb_office *o, struct gb_readers *out)
+{
+    struct gb_state *opened[GB_READERS_MAX];
+    char db[GB_FILE_PATH_MAX];
+    long n = sysconf(_SC_NPROCESSORS_ONLN);
+    gb_office_path(o, "hub.db", db);
+    gb_readers_init(out, db, o->site,
+                    (int)(n < GB_READERS_MAX ? n : GB_READERS_MAX));
+    for (int i = 0; i < out->max; i++)
+        MUST(gb_readers_take(out, &opened[i], &bench_why));
+    for (int i = 0; i < out->max; i++)
+        gb_readers_give(out, opened[i]);
+}
+
+void
+world_merge(struct gb_office *o, struct gb_readers *readers,
+            struct gb_arriving *sets, size_t n)
 {
     struct gb_batch b = {.o = o, .sets = sets, .n = n};
     gb_buf_init(&b.lines, GB_LEDGER_FILE_MAX);
@@ -100,8 +161,11 @@ world_merge(struct gb_office *o, struct gb_arriving *sets, size_t n)
     gb_own_init(&b.own);
     b.received_ms = world_clock_ms;
     b.first = gb_state_size(o->state) + 1;
+    if (readers)
+        verify(o, readers, sets, n);
     for (size_t i = 0; i < n; i++) {
-        MUST(gb_office_verify(o->state, o->site, &sets[i], &bench_why));
+        if (!readers)
+            MUST(gb_office_verify(o->state, o->site, &sets[i], &bench_why));
         sets[i].outcome = GB_WAITING;
     }
     MUST(gb_state_begin(o->state, &bench_why));

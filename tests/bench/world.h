@@ -14,6 +14,7 @@
 #include "bench.h"
 #include "engine/journal.h"
 #include "hub/office.h"
+#include "hub/readers.h"
 #include "workload.h"
 
 #define WORLD_DAY_OPS (WL_DEVICES * WL_OPS)
@@ -87,10 +88,14 @@ void world_sets_again(struct world_sets *s);
 /* --------------------------------------------------------------- the hub -- */
 
 struct gb_office *world_office(const char *folder);
+/* As many readers as there are processors, open as those of a server are. */
+void world_readers(struct gb_office *o, struct gb_readers *out);
 /* Verify each signature, decide and apply all in one transaction, as a batch,
- * without ledger; every operation must take effect.  The office can only be
+ * without ledger; every operation must take effect.  With readers a thread for
+ * each verifies, as a server's do, else the writer.  The office can only be
  * closed after that. */
-void world_merge(struct gb_office *o, struct gb_arriving *sets, size_t n);
+void world_merge(struct gb_office *o, struct gb_readers *readers,
+                 struct gb_arriving *sets, size_t n);
 /* The bundle for a device that has merged up to `from`, added to out. */
 void world_answer(struct gb_office *o, int device, uint64_t from,
                   uint32_t schema, struct gb_buf *out);
