@@ -208,13 +208,13 @@ sim_stick_in(struct world *w)
         if (h)
             sim_stick_take(h, bytes);
     } else {
+        w->time_ms++; /* so that it is told from what its device just sent */
         sim_tell(w, "%s of device %d comes to the hub, %zu bytes",
                  p->stick ? "a stick" : "an old request", p->device, bytes.len);
         if (p->stick)
             sim_hub_import(w, bytes);
         else
             sim_network_repeat(w, bytes);
-        w->time_ms++; /* so that it is told from what its device sends now */
         if (sim_disk_is_killed(w->hub_disk))
             sim_hub_restart(w);
     }
