@@ -15,6 +15,10 @@ static const char *const statements[] = {
  * room is written to the log before its time, and read again. */
 #define CACHE "PRAGMA cache_size = -24576"
 #define LATER ((size_t)12 << 20) /* 20,000 records */
+/* Pages of the write-ahead log: so many are worth a checkpoint when there is
+ * time, so many are not waited for. */
+#define LOG_MUCH 1000
+#define LOG_MAX 16384
 /* Where many batches are replayed in a row, others wait for memory. */
 #define CACHE_SCRATCH "PRAGMA cache_size = -4096; PRAGMA synchronous = OFF"
 #define LATER_SCRATCH ((size_t)4 << 20)
@@ -113,6 +117,28 @@ prepare_statements(struct gb_state *st, struct gb_fail *fail)
     return e;
 }
 
+/* How long the log is after a commit (sqlite3_wal_hook()). */
+static int
+note_log(void *context, sqlite3 *db, const char *name, int pages)
+{
+    struct gb_state *st = context;
+    st->log = pages;
+    if (pages >= LOG_MAX)
+        sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL,
+                                  NULL);
+    return SQLITE_OK; /* what could not be done is tried again */
+}
+
+void
+gb_state_checkpoint(struct gb_state *st)
+{
+    if (st->log < LOG_MUCH)
+        return;
+    st->log = 0;
+    sqlite3_wal_checkpoint_v2(st->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL,
+                              NULL);
+}
+
 static enum gb_err
 open_state(const char *path, const uint8_t site[16], bool reader,
            struct gb_state **out, struct gb_fail *fail)
@@ -129,8 +155,10 @@ open_state(const char *path, const uint8_t site[16], bool reader,
     enum gb_err e = reader
                         ? gb_db_open_readonly(path, &st->db, fail)
                         : gb_db_open(path, true, GB_DB_NORMAL, &st->db, fail);
-    if (!e && !reader)
+    if (!e && !reader) {
         e = gb_db_exec(st->db, CACHE, fail);
+        sqlite3_wal_hook(st->db, note_log, st);
+    }
     if (!e)
         e = prepare_database(st, fail);
     if (!e)

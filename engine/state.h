@@ -35,6 +35,9 @@ void gb_state_close(struct gb_state *st); /* NULL is harmless */
 
 enum gb_err gb_state_begin(struct gb_state *st, struct gb_fail *fail);
 enum gb_err gb_state_commit(struct gb_state *st, struct gb_fail *fail);
+/* Copy what was committed from hub.db's log into hub.db, if it is much: for a
+ * moment when nobody waits.  Should that never come, a commit does it. */
+void gb_state_checkpoint(struct gb_state *st);
 /* Also forgets everything that was read since gb_state_begin(). */
 void gb_state_rollback(struct gb_state *st);
 

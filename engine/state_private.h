@@ -134,6 +134,7 @@ struct gb_state {
     void *fetch_context;
     struct gb_older older[GB_OLDER_KEPT]; /* for the set being applied */
     unsigned older_next;
+    int log;      /* pages of the write-ahead log */
     size_t later; /* bytes of rows to be written at the end */
     bool reader;
     bool stale; /* the last reload failed */

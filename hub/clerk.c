@@ -141,6 +141,11 @@ work(void *arg)
             j = next;
         }
         pthread_cond_broadcast(&c->done);
+        if (c->first)
+            continue;
+        pthread_mutex_unlock(&c->mutex);
+        gb_state_checkpoint(c->office->state); /* while nobody waits */
+        pthread_mutex_lock(&c->mutex);
     }
     pthread_mutex_unlock(&c->mutex);
     return NULL;

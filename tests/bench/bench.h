@@ -80,6 +80,8 @@ const char *bench_scratch(const char *name);
 /* A copy of a file or folder with all that is in it; `to` is removed first. */
 void bench_copy(const char *from, const char *to);
 void bench_remove(const char *path);
+/* Read a file through, so that the system has it in memory. */
+void bench_read(const char *path);
 /* What is made once and kept: false, and the path is empty, when it has to be
  * made (again); bench_keep() says that it is whole.  `format`: 64 characters
  * that change when it is of no use any more. */

@@ -221,6 +221,17 @@ bench_copy(const char *from, const char *to)
     bench_run(argv);
 }
 
+void
+bench_read(const char *path)
+{
+    static char some[1 << 20];
+    FILE *f = fopen(path, "rb");
+    NEED(f);
+    while (fread(some, 1, sizeof some, f) == sizeof some)
+        continue;
+    fclose(f);
+}
+
 bool
 bench_kept(const char *path, const char *format)
 {
