@@ -25,7 +25,9 @@ WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes \
 STRICT := -std=c11 -D_GNU_SOURCE $(WARN) -I.
 # Instrumented code misleads two of gcc's warnings; the plain build has them.
 # An empty span may be NULL, and NULL + 0 is an overflow to clang alone.
-INSTRUMENT := $(if $(COVER),--coverage -Xlinker -u__gcov_dump) \
+# Threads must not lose each other's counts: gcov takes some by difference.
+INSTRUMENT := $(if $(COVER),--coverage -fprofile-update=atomic \
+    -Xlinker -u__gcov_dump) \
     $(if $(SAN),-fsanitize=$(SAN) \
     -fno-sanitize-recover=all -fno-omit-frame-pointer) \
     $(if $(FUZZ),-fsanitize=fuzzer-no-link$(comma)address$(comma)undefined \

@@ -89,7 +89,7 @@ id_before(const struct condition *c, int i)
         struct gb_token behind = token(c, next);
         return stands_alone(&behind);
     }
-    if (!gb_token_word(&a, "IN") || !gb_token_sign(&b, '('))
+    if (!gb_token_word(&a, "IN"))
         return false;
     for (i += 3; operand(c, i, &next); i = next + 1) {
         struct gb_token behind = token(c, next);

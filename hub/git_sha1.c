@@ -132,7 +132,7 @@ blocks(uint32_t h[5], const uint8_t *p, size_t n)
 #ifdef __x86_64__
     int way = gb_sha1_way;
     if (!way)
-        gb_sha1_way = way = has_sha() ? 2 : 1;
+        gb_sha1_way = way = 1 + has_sha();
     if (way == 2) {
         blocks_sha(h, p, n);
         return;

@@ -9,7 +9,9 @@
  *
  * A program that dies of a signal then says "memory: died in MODULE" first: a
  * library's own mistake is none of ours.  libgit2 1.5 calls itself for ever
- * where there is no room for the words of a failure.
+ * where a thread's first failure finds no room for its words, until the stack
+ * is full: git_error_set_oom() asks for the thread's state, whose calloc()
+ * fails and calls git_error_set_oom().
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -22,6 +24,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define CHAIN 6 /* callers that make a place */
@@ -68,13 +71,25 @@ on_signal(int number)
 static void
 watch_signals(void)
 {
-    static char stack[1 << 18];
     static const int numbers[] = {SIGSEGV, SIGBUS, SIGABRT, SIGFPE, SIGILL};
     struct sigaction action = {.sa_handler = on_signal,
                                .sa_flags = SA_ONSTACK | SA_NODEFER};
-    sigaltstack(&(stack_t){.ss_sp = stack, .ss_size = sizeof stack}, NULL);
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         sigaction(numbers[i], &action, NULL);
+}
+
+/* That stack: each thread has one from its first failure on. */
+static void
+watch_stack(void)
+{
+    static __thread bool watched;
+    if (watched)
+        return;
+    watched = true;
+    stack_t s = {.ss_size = 1 << 18};
+    s.ss_sp = mmap(NULL, s.ss_size, PROT_READ | PROT_WRITE,
+                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    sigaltstack(&s, NULL);
 }
 
 __attribute__((constructor)) static void
@@ -132,6 +147,7 @@ fails(void)
     }
     if (!at || (once ? n != at : n < at))
         return false;
+    watch_stack();
     errno = ENOMEM;
     return true;
 }

@@ -140,6 +140,16 @@ the_length_must_be_right(void **state)
                      GB_E_FORMAT);
     assert_non_null(strstr(fail.text, "left over"));
     gb_buf_release(&b);
+    /* a stored block: more bytes than it says, as many, and one too few */
+    static const uint8_t stored[] = {1, 2, 0, 0xfd, 0xff, 'a', 'b', 'c'};
+    for (size_t n = 6; n <= sizeof stored; n++) {
+        uint8_t *copy = malloc(n); /* its exact size */
+        assert_non_null(copy);
+        memcpy(copy, stored, n);
+        assert_int_equal(gb_inflate(back, 2, GB_SPAN(copy, n), NONE, NULL),
+                         n == 7 ? GB_OK : GB_E_FORMAT);
+        free(copy);
+    }
 }
 
 static void

@@ -283,7 +283,28 @@ a_stream_must_end_with_a_whole_string(void **state)
     gb_buf_text(&j.bytes, "de");
     assert_true(gb_delta_joined_string(&j, &s));
     GOOD(gb_delta_joined_end(&j, &why));
+    assert_int_equal(gb_delta_join(&j, gb_span_text("GBDT"), &why),
+                     GB_E_FORMAT);
     gb_delta_joined_release(&j);
+}
+
+static void
+a_name_is_of_a_table_that_may_be(void **state)
+{
+    (void)state;
+    for (unsigned t = GB_TABLES_MAX - 1; t <= GB_TABLES_MAX; t++) {
+        struct gb_delta_joined j;
+        int table;
+        int64_t id;
+        bool may = t < GB_TABLES_MAX;
+        gb_delta_joined_init(&j, GB_DELTA_J_LEFT);
+        gb_buf_varint(&j.bytes, t);
+        gb_buf_zigzag(&j.bytes, 1);
+        assert_int_equal(gb_delta_joined_name(&j, &table, &id), may);
+        assert_int_equal(gb_delta_joined_end(&j, &why),
+                         may ? GB_OK : GB_E_FORMAT);
+        gb_delta_joined_release(&j);
+    }
 }
 
 /* A copy of the first part. */
@@ -324,6 +345,9 @@ growth_is_proven_from_every_head(void **state)
     GOOD(gb_delta_make(h.st, &ask, &h.key, keep_first, &part, &why));
     GOOD(gb_delta_head_read(gb_buf_view(&part), &head, &why));
     GOOD(gb_delta_once_read(gb_buf_view(&part), &arena, &once, &why));
+    ask.device = 2;
+    assert_int_equal(gb_delta_make(h.st, &ask, &h.key, keep_first, &part, &why),
+                     GB_E_UNKNOWN);
     assert_int_equal(once.ngrowth, 3);
     for (int i = 0; i < 3; i++) {
         struct gb_head then;
@@ -463,6 +487,15 @@ a_record_is_written_in_one_way(void **state)
             fail_msg("%s: %s: %s", rows[i].name, gb_err_name(e), fail.text);
         gb_arena_release(&arena);
     }
+    assert_int_equal(
+        gb_delta_records(gb_span_text("GBDT"), s, count, &(size_t){0}, &why),
+        GB_E_FORMAT);
+    /* a large one, and with a byte behind */
+    static const char large[] = "\0" COMMON NO X NO NO;
+    for (size_t more = 0; more < 2; more++)
+        assert_int_equal(gb_delta_large(GB_SPAN(large, sizeof large - 1 + more),
+                                        s, count, &(size_t){0}, &why),
+                         more ? GB_E_FORMAT : GB_OK);
     gb_schema_free(s);
 }
 
@@ -475,6 +508,7 @@ main(void)
         cmocka_unit_test(a_record_larger_than_a_part_is_brought),
         cmocka_unit_test(the_longest_receipt_is_brought),
         cmocka_unit_test(a_stream_must_end_with_a_whole_string),
+        cmocka_unit_test(a_name_is_of_a_table_that_may_be),
         cmocka_unit_test(growth_is_proven_from_every_head),
         cmocka_unit_test(first_parts_in_any_other_form_are_damage),
         cmocka_unit_test(a_record_is_written_in_one_way),

@@ -92,6 +92,7 @@ control_characters_never_reach_a_terminal(void **state)
     assert_string_equal(fail.text, "??[2J \xc2\xa0??£");
     gb_fail_set(&fail, GB_E_VALUE, "a\u202eb\u2069\u200f%s\xe2\x80", "\u2010");
     assert_string_equal(fail.text, "a???b??????\u2010");
+    assert_int_equal(gb_utf8_control(GB_SPAN("\n", 0)), 0);
 }
 
 static void

@@ -49,11 +49,11 @@ a_long_ledger(void **state)
     struct world *w = *state;
     struct gb_audit_report r;
     struct gb_audit_plan plan = {.ledger = w->ledger};
-    for (int i = 0; i < 60; i++)
+    for (int i = 0; i < 260; i++)
         deliver(w, &(struct plan){.device = 1 + i % 2}, 1);
     expect_ok(&plan, &r);
-    assert_int_equal(r.commits, COMMITS + 60);
-    assert_int_equal(r.sets, POSITIONS + 60);
+    assert_int_equal(r.commits, COMMITS + 260);
+    assert_int_equal(r.sets, POSITIONS + 260);
     gb_audit_release(&r);
 }
 

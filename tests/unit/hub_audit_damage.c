@@ -465,6 +465,7 @@ what_fails_is_no_finding(void **state)
     struct job job = {.w = *state};
     deliver(job.w, &(struct plan){.device = 1, .seq = 1, .parent = {2, 1, 1}},
             1);
+    deliver(job.w, &(struct plan){.device = 1, .flip = 128}, 1);
     assert_true(fault_sweep(FAULT_ANY, audit, nobody_is_accused, &job) > 200);
     assert_int_equal(job.verdict, GB_AUDIT_OK);
 }

@@ -73,6 +73,7 @@ struct plan {
     int64_t id;
     struct gb_parent parent; /* seq 1: the chain that it continues */
     size_t cut;              /* bytes that are missing at its end */
+    uint8_t flip;            /* bits of the last section's last byte */
 };
 
 struct made {
@@ -162,6 +163,7 @@ make_set(struct world *w, const struct plan *p, struct made *m,
     if (p->schema) /* bytes 60 to 63 of the header */
         m->bytes.ptr[63] = (uint8_t)p->schema;
     m->bytes.len -= p->cut;
+    m->bytes.ptr[m->bytes.len - 2] ^= p->flip;
     a->parts.signed_bytes = gb_buf_view(&m->bytes);
     m->sig = gb_sshsig_sign(&h->sign, GB_NS_CHANGESET, a->parts.signed_bytes);
     a->parts.signature = GB_SPAN(m->sig.bytes, sizeof m->sig.bytes);

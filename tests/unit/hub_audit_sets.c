@@ -11,6 +11,7 @@ struct forged {
     struct gb_line line;
     struct gb_buf bytes;
     struct gb_arena arena;
+    const struct gb_sign_key *key; /* NULL: the one that its line wants */
 };
 
 typedef void forge_set_fn(struct forged *f);
@@ -45,7 +46,7 @@ take_out(struct world *w, struct forgery *f, struct forged *s)
     pull(f, path, &s->bytes);
 }
 
-/* Sign what became of it, by the key that its line wants. */
+/* Sign what became of it. */
 static void
 put_back(struct forgery *f, struct forged *s)
 {
@@ -54,7 +55,8 @@ put_back(struct forgery *f, struct forged *s)
     struct gb_span bytes = gb_buf_view(&s->bytes);
     struct gb_sha256 sha = gb_sha256(bytes);
     int device = s->line.device;
-    const struct gb_sign_key *key = device == 0   ? &s->w->hub->keys.hub
+    const struct gb_sign_key *key = s->key        ? s->key
+                                    : device == 0 ? &s->w->hub->keys.hub
                                     : device <= 2 ? &s->w->h[device].sign
                                                   : &f->key;
     struct gb_signature sig = gb_sshsig_sign(key, GB_NS_CHANGESET, bytes);
@@ -100,6 +102,13 @@ of_a_stranger(struct forged *f)
 {
     f->bytes.ptr[DEVICE] = 3;
     f->line.device = 3;
+}
+
+/* As it was, and well signed by a device that is enrolled. */
+static void
+by_another_device(struct forged *f)
+{
+    f->key = &f->w->h[2].sign;
 }
 
 /* ------------------------------------------------------------------ chains --
@@ -230,6 +239,7 @@ static const struct {
     {of_another_device, 0, 12,
      "its line names set 4 of device 1, and it is set 4 of device 2"},
     {of_a_stranger, 0, 12, "device 3 is not enrolled here"},
+    {by_another_device, 0, 12, "its signature: signed by "},
     {applied_twice, 0, 12,
      "it does not go on with its device's chain, and is not called a fork"},
     {twice, 0, 12, "the set is at position 6 too"},
@@ -437,8 +447,9 @@ several_witnesses(void **state)
 /* ------------------------------------------------------------ sound, if odd --
  */
 
-/* A set that nobody can read, a first one among them, and one that continues
- * another's: the hub takes them, and the auditor believes it. */
+/* A set that nobody can read, a first one among them; one whose times can be,
+ * so that its operations are counted; and one that continues another's: the hub
+ * takes them, and the auditor believes it. */
 static void
 odd_sets(void **state)
 {
@@ -446,12 +457,13 @@ odd_sets(void **state)
     struct gb_audit_report r;
     struct gb_audit_plan plan = {.ledger = w->ledger};
     deliver(w, &(struct plan){.device = 1, .cut = 1}, 1);
+    deliver(w, &(struct plan){.device = 1, .flip = 128}, 1);
     deliver(w, &(struct plan){.device = 2, .seq = 1, .cut = 1}, 1);
     deliver(w, &(struct plan){.device = 1, .seq = 1, .parent = {2, 1, 1}}, 1);
     expect_ok(&plan, &r);
-    assert_int_equal(r.held_by[GB_CODE_MALFORMED], 1);
+    assert_int_equal(r.held_by[GB_CODE_MALFORMED], 2);
     assert_int_equal(r.forks, 3);
-    assert_int_equal(r.operations, POSITIONS + 2);
+    assert_int_equal(r.operations, POSITIONS + 3);
     gb_audit_release(&r);
 }
 

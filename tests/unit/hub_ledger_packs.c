@@ -380,6 +380,43 @@ forged_indexes(void **state)
     nothing_lost(w, w->l, 1);
 }
 
+/* An index may tell any place in eight bytes, in a table behind the others: of
+ * whole rows, and no more of them than objects. */
+static void
+places_of_eight_bytes(void **state)
+{
+    static const size_t more[] = {8, 12, 8 * 100};
+    struct world *w = *state;
+    struct gb_fail fail = {0};
+    struct target t;
+    commit_batch(w, 1);
+    find_target(w, ".idx", &t);
+    size_t end = t.len - 2 * GB_OID_BYTES, n = (end - 8 - 4 * 256) / 28;
+    for (size_t i = 0; i < sizeof more / sizeof *more; i++) {
+        struct gb_buf b;
+        gb_buf_init(&b, t.len + more[i]);
+        gb_buf_add(&b, t.bytes, end - 4 * n);
+        gb_buf_u32(&b, 0x80000000); /* the first object's: row 0 */
+        gb_buf_add(&b, t.bytes + end - 4 * n + 4, 4 * n - 4);
+        gb_buf_u32(&b, 0);
+        gb_buf_add(&b, t.bytes + end - 4 * n, 4);
+        memset(gb_buf_grow(&b, more[i] - 8), 0, more[i] - 8);
+        gb_buf_add(&b, t.bytes + end, GB_OID_BYTES);
+        uint8_t *sum = gb_buf_grow(&b, GB_OID_BYTES);
+        gb_sha1(sum, GB_SPAN(b.ptr, b.len - GB_OID_BYTES));
+        overwrite(t.path, b.ptr, b.len);
+        gb_buf_release(&b);
+        gb_ledger_close(w->l);
+        assert_int_equal(gb_ledger_open(&w->l, w->path, GB_LEDGER_WRITE, &fail),
+                         i ? GB_E_LEDGER : GB_OK);
+        if (i)
+            continue;
+        nothing_lost(w, w->l, 1);
+        must(gb_ledger_verify_packs(w->l, &fail), &fail);
+        fsck(w);
+    }
+}
+
 /* The auditor's check sees every flipped bit of a pack, and an index that
  * fits its pack but was not made from it. */
 static void
@@ -570,6 +607,7 @@ main(void)
         T(after_git_gc),
         T(flipped_bits_of_an_index),
         T(forged_indexes),
+        T(places_of_eight_bytes),
         T(verify_finds_damage),
         T(verify_finds_forged_packs),
         T(damaged_packs),

@@ -105,6 +105,7 @@ static const struct {
     {"worst a<b!", "'!' does not belong here"},
     {"state", "the rule ends where a value is expected"},
     {"state a", "the rule ends where '>' is expected"},
+    {"state a>@2", "a value is expected instead of '@'"},
     {"state a>b", "the rule ends where prefer is expected"},
     {"state prefer a>b", "a value is expected instead of 'prefer'"},
     {"state a>b prefer", "the rule ends where a value is expected"},

@@ -611,6 +611,13 @@ schemas_follow_one_another(void **state)
         loaded_text(A B RULES "INSERT INTO personal VALUES ('a', 't');");
     assert_int_equal(gb_schema_follows(personal, old, NULL), GB_E_SCHEMA);
     gb_schema_free(personal);
+    struct gb_fail fail = {0};
+    struct gb_schema *review = loaded_text(
+        A B "INSERT INTO rule VALUES ('b', 's', 'state x>y! prefer y>x'),"
+            "('b', 'w', 'worst i<j');");
+    assert_int_equal(gb_schema_follows(review, old, &fail), GB_E_SCHEMA);
+    assert_non_null(strstr(fail.text, "b.s no longer sends a move to review"));
+    gb_schema_free(review);
     gb_schema_free(old);
 }
 

@@ -61,6 +61,7 @@ a_schema_with_everything(void **state)
         "('t','st','state a>b b>c@2 prefer c>b>a'),('t','wo','worst x<y');\n"
         "INSERT INTO enum VALUES('t','a','x',1),('t','a','y',2);\n"
         "INSERT INTO authority VALUES('t','a','y',2);\n"
+        "INSERT INTO label VALUES('t','a','x','zh','甲');\n"
         "INSERT INTO record(tbl, write, void, scope, rival) VALUES('t', 1, 2,"
         " 'n = 3 OR EXISTS(SELECT 1 FROM t AS u WHERE u.id = up)',"
         " 'a, n WHERE b IS NULL');\n"

@@ -57,6 +57,8 @@ static const struct {
     {"/* ** / */ SELECT 1;", "SELECT 1 is not allowed"},
     {"\xef\xbb SELECT 1;", "2.sql:1: "},
     {"\xef SELECT 1;", "2.sql:1: "},
+    {"\ufefe SELECT 1;", "2.sql:1: \ufefe"}, /* like a byte order mark */
+    {"\uf03f SELECT 1;", "2.sql:1: \uf03f"},
     {"SELECT \"", "2.sql:1: "},
     {"CREATE VIEW v AS SELECT x"
      "éééééééééééééééééééé"
@@ -401,6 +403,9 @@ static const struct {
      "2.sql:2: a second row of label"},
     {"INSERT INTO actor VALUES ('t', 'a');", "2.sql:1: t.a holds a level"},
     {"INSERT INTO actor VALUES ('t', NULL);", "2.sql:1: col is not text"},
+    {"INSERT INTO personal VALUES ('t', 'n');\n"
+     "INSERT INTO actor VALUES ('t', 'n');",
+     "2.sql:2: t.n holds a level: it is INTEGER and not personal"},
     {"INSERT INTO actor VALUES ('t', 'n'),\n('t', 'n');",
      "2.sql:2: a second row of actor"},
     {"CREATE TABLE u(" ID ", n INTEGER) STRICT;\n"

@@ -33,6 +33,8 @@ static const struct {
     {OF_UNIT "u.id IN (visit.unit_id))", false},
     {"id >> 40 = :device OR " OF_UNIT "u.id = unit_id)", false},
     {"visit.id >> 40 = :device", false},
+    {"id = unit_id", false},
+    {"unit_id = id", false},
     {OF_UNIT "u.id IN (unit_id, n))", true},
     {OF_UNIT "u.id IN (unit_id + 1))", true},
     {OF_UNIT "u.id IN (3))", true},
@@ -45,6 +47,10 @@ static const struct {
     {OF_UNIT "n = u.id)", true},
     {OF_UNIT "u.id = n)", true},
     {OF_UNIT "u.id > unit_id)", true},
+    {OF_UNIT "u.id = unit_id AND u.id > unit_id)", true},
+    {OF_UNIT "u.id = unit_id AND u.id IN one)", true},
+    {OF_UNIT "u.id = unit_id AND max(u.id = unit_id, 1))", false},
+    {OF_UNIT "u.id = unit_id AND (unit_id = u.id))", false},
     {OF_UNIT "u.id = area)", true}, /* not always a reference */
     {OF_UNIT "u.id = 5)", true},
     {"n = 1", false},
@@ -63,7 +69,8 @@ what_grows(void **state)
                  "CREATE TABLE unit(id INTEGER PRIMARY KEY, area TEXT) STRICT;"
                  "CREATE TABLE visit(id INTEGER PRIMARY KEY, unit_id INTEGER"
                  " REFERENCES unit(id), other INTEGER REFERENCES unit(id),"
-                 " n INTEGER) STRICT;\n"
+                 " n INTEGER) STRICT;"
+                 "CREATE TABLE one(id INTEGER PRIMARY KEY) STRICT;\n"
                  "INSERT INTO rule VALUES('unit','area','last'),"
                  "('visit','n','last');\n"
                  "INSERT INTO record(tbl, scope) VALUES('visit', '%s');\n",

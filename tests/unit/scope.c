@@ -20,6 +20,7 @@ static const char schema_text[] =
     " owner(id), unit_id INTEGER REFERENCES unit(id)) STRICT;\n"
     "CREATE TABLE pinned(id INTEGER PRIMARY KEY, area TEXT, n INTEGER)"
     " STRICT;\n"
+    "CREATE TABLE peer(id INTEGER PRIMARY KEY, area TEXT, n INTEGER) STRICT;\n"
     "INSERT INTO rule VALUES('staff','name','last'),('staff','level','last'),"
     "('unit','area','last'),('visit','unit_id','last'),('visit','note','last'),"
     "('item','n','last'),('owner','name','last'),('pinned','n','last');\n"
@@ -31,10 +32,12 @@ static const char schema_text[] =
     "('owner','EXISTS(SELECT 1 FROM owns o JOIN unit u ON u.id = o.unit_id"
     " WHERE o.owner_id = owner.id AND u.area = :area) OR owner.id >> 40 ="
     " :device'),"
-    "('pinned','area = :area');\n"
+    "('pinned','area = :area'),"
+    "('peer','EXISTS(SELECT 1 FROM peer p WHERE p.area = :area AND p.n ="
+    " peer.n)');\n"
     "INSERT INTO actor VALUES('staff','level');\n";
 
-enum { STAFF, UNIT, VISIT, ITEM, OWNER, OWNS, PINNED };
+enum { STAFF, UNIT, VISIT, ITEM, OWNER, OWNS, PINNED, PEER };
 
 struct fixture {
     struct hub h;
@@ -156,7 +159,7 @@ what_a_scope_reads_is_known(void **state)
         {STAFF, 0, false, false, 0},  {UNIT, 1, false, false, 2},
         {VISIT, 2, false, false, 1},  {ITEM, 3, false, false, 0},
         {OWNER, 3, true, false, 0},   {OWNS, 0, false, false, 0},
-        {PINNED, 1, false, false, 0},
+        {PINNED, 1, false, false, 0}, {PEER, 1, true, true, 0},
     };
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         const struct gb_table *t = &s->tables[want[i].table];
@@ -279,6 +282,22 @@ a_new_record_elsewhere_may_bring_an_old_one(void **state)
     assert_int_equal(count(&f->b, "owner"), 0);
 }
 
+/* Likewise, where the condition reads the table itself. */
+static void
+a_new_record_may_bring_old_ones_of_its_table(void **state)
+{
+    struct fixture *f = *state;
+    hub_insert(f, PEER, text("B"), gb_value_int(1));
+    hub_insert(f, PEER, text("B"), gb_value_int(2));
+    in_step(&f->a);
+    assert_int_equal(count(&f->a, "peer"), 0);
+    hub_insert(f, PEER, text("A"), gb_value_int(1));
+    in_step(&f->a);
+    in_step(&f->b);
+    assert_int_equal(count(&f->a, "peer"), 2);
+    assert_int_equal(count(&f->b, "peer"), 3);
+}
+
 /* Its own insert that is in the scope of others only comes back once, and
  * goes. */
 static void
@@ -382,6 +401,8 @@ a_delta_is_right_at_every_head_it_can_meet(void **state)
                              .clock_ms = 1,
                              .heads = {between},
                              .nheads = 1};
+    fault_sweep(f->h.faults, make_for_nobody, told_or_smaller,
+                &(struct making){&f->a, &q});
     GOOD(gb_delta_make(f->h.st, &q, &f->h.key, take_part, &f->a, &why));
     GOOD(gb_journal_delta_apply(f->a.j, &f->a.key, &f->a.counts, &why));
     in_step(&f->a);
@@ -441,6 +462,7 @@ main(void)
         TEST(a_fresh_handheld_gets_its_scope_alone),
         TEST(records_follow_a_unit_that_moves),
         TEST(a_new_record_elsewhere_may_bring_an_old_one),
+        TEST(a_new_record_may_bring_old_ones_of_its_table),
         TEST(an_own_record_out_of_scope_goes),
         TEST(a_record_that_left_waits_for_unsent_changes),
         TEST(a_handheld_that_moves_keeps_only_its_new_scope),

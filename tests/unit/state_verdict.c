@@ -313,6 +313,10 @@ m19_an_actor_has_the_level_of_then(void **state)
     struct gb_head raised = put_staff(GB_SET, 1, 8);
     struct gb_head gone = put_staff(GB_VOID, 2, 0);
     struct gb_head odd = put_staff(GB_SET, 1, 9);
+    put_staff(GB_SET, 1, -1);
+    assert_int_equal(world_number(&w, "SELECT level FROM _level WHERE actor "
+                                      "ORDER BY pos DESC"),
+                     0);
     int64_t one = gb_id_make(0, 1), two = gb_id_make(0, 2);
     world_put_device(&w, 1, 2);
     assert_int_equal(insert(3, two, &none), GB_CODE_AUTHORITY);

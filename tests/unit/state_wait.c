@@ -12,6 +12,7 @@
 
 #include "engine/clock.h"
 #include "engine/id.h"
+#include "tests/unit/support/schema_fixture.h"
 #include "tests/unit/support/state_world.h"
 
 #define TABLES(more)                                                           \
@@ -388,6 +389,40 @@ m24_a_new_schema_settles_the_claims_anew(void **state)
     assert_true(rival(b));
 }
 
+/* M24: whatever a version changes of it. */
+static void
+m24_rivals_are_what_the_latest_version_says(void **state)
+{
+    static const struct {
+        const char *rival;
+        bool b, c;
+    } rows[] = {
+        {"at", true, false},
+        {"place", true, true},
+        {"place, at", true, false},
+        {"place, at WHERE state = ''off''", false, false},
+        {"place, at WHERE state = ''on''", true, false},
+    };
+    (void)state;
+    slip(1, 1, "hall", 9);
+    slip(2, 1, "hall", 9);
+    slip(3, 1, "hall", 10);
+    for (uint32_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char sql[2000];
+        snprintf(sql, sizeof sql,
+                 "%sINSERT INTO rule VALUES('r','st','state a>b b>c prefer "
+                 "c>b>a');\n"
+                 "INSERT INTO record VALUES('slip', 1, 1, NULL, '%s');\n",
+                 tables[0], rows[i].rival);
+        struct gb_schema *s = schema_fixture(sql, i + 2);
+        world_put_schema(&w, s);
+        gb_schema_free(s);
+        assert_false(rival(gb_id_make(1, 1)));
+        assert_int_equal(rival(gb_id_make(2, 1)), rows[i].b);
+        assert_int_equal(rival(gb_id_make(3, 1)), rows[i].c);
+    }
+}
+
 /* M23: forced are ILLEGAL and AUTHORITY, and nothing else. */
 static void
 m23_a_person_forces_moves_and_levels_only(void **state)
@@ -579,6 +614,7 @@ main(void)
         TEST(m22_a_schema_that_comes_releases_its_sets),
         TEST(m18_a_set_is_judged_by_its_own_version),
         TEST(m24_a_new_schema_settles_the_claims_anew),
+        TEST(m24_rivals_are_what_the_latest_version_says),
         TEST(m23_a_person_forces_moves_and_levels_only),
         TEST(m21_released_work_keeps_its_stamp),
         TEST(m21_a_claimed_base_gives_no_level),
