@@ -5,7 +5,7 @@
  */
 #include "journal_private.h"
 
-#include <stdio.h>
+#include <string.h>
 
 /* The reason goes to the caller of the SQL, and is kept with its code. */
 static void
@@ -22,21 +22,26 @@ journal_of(sqlite3_context *sql)
 
 /* ------------------------------------------------------ stamps and time -- */
 
-/* Whether the last boot with operations is this one.  It is asked for each
- * operation: a part of a transaction may be taken back (ROLLBACK TO, or a
- * statement that SQLite itself aborts), its row with it, and no hook tells. */
+/* Whether the last boot with operations is this one.  A part of a transaction
+ * may be taken back (ROLLBACK TO, or a statement that SQLite itself aborts), a
+ * row with it, and no hook tells: only a row that was there before the
+ * transaction's first operation need not be asked for again. */
 static void
 find_boot(struct gb_journal *j, const struct gb_now *now)
 {
     bool row = false;
+    if (j->c.boot_stays && !memcmp(j->c.boot, now->boot, sizeof now->boot))
+        return;
     sqlite3_stmt *s = gb_journal_sql(j, GB_JSQL_LAST_BOOT);
-    j->c.boot_known = false;
+    j->c.boot_known = j->c.boot_stays = false;
     if (!gb_db_step(s, &row, NULL) && row) {
         struct gb_span id = gb_db_blob(s, 0);
         j->c.boot_known = gb_span_equal(id, GB_SPAN(now->boot, 16));
         j->c.boot_wall = sqlite3_column_int64(s, 1);
         j->c.boot_mono = sqlite3_column_int64(s, 2);
         j->c.boot_shift = sqlite3_column_int64(s, 3);
+        j->c.boot_stays = j->c.boot_known && !j->c.operations;
+        memcpy(j->c.boot, now->boot, sizeof now->boot);
     }
     sqlite3_reset(s);
 }
@@ -92,6 +97,7 @@ note_boot(struct gb_journal *j, const struct gb_now *now, int64_t stamp,
         sqlite3_bind_int64(s, 1, shift);
         e = gb_db_run(s, fail);
         j->c.boot_shift = shift;
+        j->c.boot_stays = false;
     }
     return e;
 }

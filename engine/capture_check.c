@@ -282,6 +282,8 @@ check_scope(struct gb_journal *j, const struct gb_table *t, int64_t id,
 {
     bool readonly;
     char text[GB_ID_TEXT];
+    if (!j->c.readonly)
+        return GB_OK;
     enum gb_err e = gb_journal_readonly(j, (int)(t - j->schema->tables), id,
                                         &readonly, fail);
     if (e || !readonly)

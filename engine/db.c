@@ -1,5 +1,5 @@
 /* db.c - see db.h */
-#include "db.h"
+#include "db_private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -142,7 +142,7 @@ open_with(const char *path, int flags, sqlite3 **out, struct gb_fail *fail)
     *out = NULL;
     sqlite3 *db = NULL;
     flags |= SQLITE_OPEN_EXRESCODE | SQLITE_OPEN_NOMUTEX;
-    int rc = sqlite3_open_v2(path, &db, flags, NULL);
+    int rc = sqlite3_open_v2(path, &db, flags, gb_db_vfs());
     if (rc) {
         enum gb_err err = describe(db, path, fail);
         sqlite3_close(db);

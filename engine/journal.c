@@ -237,13 +237,10 @@ gb_journal_close(struct gb_journal *j)
 {
     if (!j)
         return;
-    gb_tables_close(j->tables);
-    gb_schema_free(j->schema);
+    gb_journal_forget_schema(j);
     free(j->lineage.of);
     for (int i = 0; i < GB_JSQL_COUNT; i++)
         sqlite3_finalize(j->sql[i]);
-    for (int i = 0; i < GB_JOURNAL_WRITES; i++)
-        sqlite3_finalize(j->writes[i]);
     gb_db_close(j->db);
     gb_arena_release(&j->arena);
     gb_buf_release(&j->scratch);

@@ -59,9 +59,10 @@ enum gb_err gb_journal_open_reader(const char *path, gb_now_fn *now,
 enum gb_err gb_journal_open_copy(const char *path, gb_now_fn *now,
                                  void *context, struct gb_journal **out,
                                  struct gb_fail *fail);
-/* Read again what is kept in memory (site, schema, clock, counter, actor), as
- * an open would: what another process wrote counts from here on.  After a
- * failure the journal can only be closed. */
+/* Read again what is kept in memory (site, schema, clock, counter, boot, actor,
+ * whether records have left the scope), as an open would: what another process
+ * wrote counts from here on.  After a failure the journal can only be closed.
+ */
 enum gb_err gb_journal_reload(struct gb_journal *j, struct gb_fail *fail);
 void gb_journal_close(struct gb_journal *j); /* NULL is harmless */
 

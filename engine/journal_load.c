@@ -40,6 +40,19 @@ load_site(struct gb_journal *j, struct gb_fail *fail)
     return GB_OK;
 }
 
+void
+gb_journal_forget_schema(struct gb_journal *j)
+{
+    gb_tables_close(j->tables);
+    gb_schema_free(j->schema);
+    j->tables = NULL;
+    j->schema = NULL;
+    for (int i = 0; i < GB_JOURNAL_WRITES; i++)
+        sqlite3_finalize(j->writes[i].s);
+    memset(j->writes, 0, sizeof j->writes);
+    j->next_write = 0;
+}
+
 /* The newest schema, if it is not the one in memory. */
 static enum gb_err
 load_schema(struct gb_journal *j, struct gb_fail *fail)
@@ -55,20 +68,14 @@ load_schema(struct gb_journal *j, struct gb_fail *fail)
     if (!e && row &&
         (!j->schema || !j->tables ||
          j->schema->version != sqlite3_column_int64(s, 0))) {
-        gb_tables_close(j->tables);
-        gb_schema_free(j->schema);
-        j->tables = NULL;
-        j->schema = NULL;
+        gb_journal_forget_schema(j);
         e = gb_schema_load_kept(gb_db_blob(s, 1), gb_db_blob(s, 2),
                                 (uint32_t)sqlite3_column_int64(s, 0),
                                 &j->schema, fail);
         if (!e)
             e = gb_tables_open(j->db, j->schema, &j->tables, fail);
     } else if (!e && !row) {
-        gb_tables_close(j->tables);
-        gb_schema_free(j->schema);
-        j->tables = NULL;
-        j->schema = NULL;
+        gb_journal_forget_schema(j);
     }
     sqlite3_finalize(s);
     return e;
@@ -128,6 +135,9 @@ load_clock(struct gb_journal *j, struct gb_fail *fail)
 enum gb_err
 gb_journal_reload(struct gb_journal *j, struct gb_fail *fail)
 {
+    int64_t readonly = 0;
+    bool found;
+    j->c.boot_stays = false;
     enum gb_err e = load_site(j, fail);
     if (!e)
         e = load_schema(j, fail);
@@ -137,6 +147,10 @@ gb_journal_reload(struct gb_journal *j, struct gb_fail *fail)
         e = gb_lineage_load(&j->lineage, j->db, fail);
     if (!e)
         e = gb_journal_get(j, "actor", &j->c.actor, fail);
+    if (!e)
+        e = gb_db_int(j->db, "SELECT EXISTS (SELECT 1 FROM _readonly)",
+                      &readonly, &found, fail);
+    j->c.readonly = readonly;
     return e ? e : gb_capture_level(j, fail);
 }
 

@@ -102,6 +102,7 @@ struct gb_capture {
     int64_t promised;  /* id that gb_new_id() gave out; 0: none */
     int64_t actor;     /* 0: nobody, writes are refused */
     int level;         /* lower of the device's and the actor's */
+    bool readonly;     /* some records have left the scope */
     int64_t issued;    /* stamp given to the row that is being inserted */
     int64_t issued_ms; /* device time of the last stamp, */
     struct gb_now issued_now; /* and the clocks that it came from */
@@ -109,20 +110,33 @@ struct gb_capture {
     int operations;           /* how many it has */
     size_t bound;             /* bytes that they may need in a set */
     /* of the stamp that was given last: */
-    bool boot_known; /* this boot has its row in _boot */
+    bool boot_known;  /* this boot has its row in _boot, */
+    bool boot_stays;  /* whatever is rolled back, */
+    uint8_t boot[16]; /* if it is this one */
     int64_t boot_wall, boot_mono;
     int64_t boot_shift;  /* as last written */
     uint64_t kept;       /* columns of the last change that do not show it */
     struct gb_fail fail; /* why the last write was refused */
 };
 
-#define GB_JOURNAL_WRITES 64 /* statements of journal_write.c that are kept */
+/* What a statement of journal_write.c writes; those used last are kept. */
+struct gb_shape {
+    uint64_t add; /* bits: these columns are added to */
+    enum gb_kind kind;
+    int table, n;
+    uint8_t columns[GB_COLUMNS_MAX];
+};
+struct gb_write {
+    struct gb_shape shape;
+    sqlite3_stmt *s;
+};
+#define GB_JOURNAL_WRITES 64
 
 struct gb_journal {
     sqlite3 *db;
     sqlite3_stmt *sql[GB_JSQL_COUNT];
-    sqlite3_stmt *writes[GB_JOURNAL_WRITES]; /* NULL: none; */
-    unsigned next_write;                     /* the oldest is there */
+    struct gb_write writes[GB_JOURNAL_WRITES]; /* s NULL: none; */
+    unsigned next_write;                       /* the oldest is there */
     gb_now_fn *now;
     void *now_context;
     struct gb_schema *schema; /* owned; NULL before the first delta */
@@ -135,6 +149,9 @@ struct gb_journal {
     struct gb_arena arena;
     struct gb_buf scratch;
 };
+
+/* Schema, tables, and the statements of writes to them, where there are any. */
+void gb_journal_forget_schema(struct gb_journal *j);
 
 sqlite3_stmt *gb_journal_sql(struct gb_journal *j, enum gb_journal_sql which);
 /* Values of _journal; a missing one is 0, or an empty span. */

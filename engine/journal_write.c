@@ -16,49 +16,117 @@ check_table(const struct gb_journal *j, int table, struct gb_fail *fail)
     return GB_OK;
 }
 
-/* The statement of a text: kept from an earlier write, or prepared and kept in
- * place of the oldest. */
+/* INSERT INTO t(id, _ref, columns) VALUES(?1, ?2, ...). */
+static void
+insert_text(struct gb_buf *sql, const struct gb_table *t,
+            const struct gb_shape *w)
+{
+    gb_buf_printf(sql, "INSERT INTO \"%s\"(id, _ref", t->name);
+    for (int i = 0; i < w->n; i++)
+        gb_buf_printf(sql, ", \"%s\"", t->columns[w->columns[i]].name);
+    gb_buf_text(sql, ") VALUES(?, ?");
+    for (int i = 0; i < w->n; i++)
+        gb_buf_text(sql, ", ?");
+    gb_buf_text(sql, ")");
+}
+
+/* UPDATE t SET columns WHERE id = ?1. */
+static void
+set_text(struct gb_buf *sql, const struct gb_table *t, const struct gb_shape *w)
+{
+    gb_buf_printf(sql, "UPDATE \"%s\" SET", t->name);
+    for (int i = 0; i < w->n; i++) {
+        const char *name = t->columns[w->columns[i]].name;
+        gb_buf_printf(sql, "%s \"%s\" = ", i ? "," : "", name);
+        if (w->add >> i & 1)
+            gb_buf_printf(sql, "coalesce(\"%s\", 0) + ", name);
+        gb_buf_printf(sql, "?%d", i + 2);
+    }
+    gb_buf_text(sql, " WHERE id = ?1");
+}
+
+/* UPDATE t SET _void = ?2 WHERE id = ?1. */
+static void
+void_text(struct gb_buf *sql, const struct gb_table *t,
+          const struct gb_shape *w)
+{
+    (void)w;
+    gb_buf_printf(sql, "UPDATE \"%s\" SET _void = ?2 WHERE id = ?1", t->name);
+}
+
+/* Of operations that a handheld makes. */
 static enum gb_err
-statement(struct gb_journal *j, struct gb_buf *sql, sqlite3_stmt **out,
+prepare(struct gb_journal *j, const struct gb_shape *w, sqlite3_stmt **out,
+        struct gb_fail *fail)
+{
+    static void (*const texts[])(struct gb_buf *, const struct gb_table *,
+                                 const struct gb_shape *) = {
+        [GB_INSERT] = insert_text, [GB_SET] = set_text, [GB_VOID] = void_text};
+    struct gb_buf sql;
+    gb_buf_init(&sql, 65536);
+    texts[w->kind](&sql, &j->schema->tables[w->table], w);
+    gb_buf_u8(&sql, 0);
+    enum gb_err e = gb_buf_check(&sql, "a statement", fail);
+    if (!e)
+        e = gb_db_prepare(j->db, (const char *)sql.ptr, out, fail);
+    gb_buf_release(&sql);
+    return e;
+}
+
+/* The statement of a write: kept from an earlier one of the same shape, or
+ * prepared and kept in place of the oldest. */
+static enum gb_err
+statement(struct gb_journal *j, const struct gb_shape *w, sqlite3_stmt **out,
           struct gb_fail *fail)
 {
-    gb_buf_u8(sql, 0);
-    enum gb_err e = gb_buf_check(sql, "a statement", fail);
-    if (e)
-        return e;
-    const char *text = (const char *)sql->ptr;
-    for (int i = 0; i < GB_JOURNAL_WRITES && j->writes[i]; i++) {
-        *out = j->writes[i];
-        if (!strcmp(sqlite3_sql(*out), text))
+    for (int i = 0; i < GB_JOURNAL_WRITES && j->writes[i].s; i++) {
+        *out = j->writes[i].s;
+        if (!memcmp(&j->writes[i].shape, w, sizeof *w))
             return GB_OK;
     }
-    e = gb_db_prepare(j->db, text, out, fail);
+    enum gb_err e = prepare(j, w, out, fail);
     if (e)
         return e;
-    sqlite3_stmt **oldest = &j->writes[j->next_write++ % GB_JOURNAL_WRITES];
-    sqlite3_finalize(*oldest);
-    *oldest = *out;
+    struct gb_write *oldest = &j->writes[j->next_write++ % GB_JOURNAL_WRITES];
+    sqlite3_finalize(oldest->s);
+    *oldest = (struct gb_write){*w, *out};
     return GB_OK;
 }
 
-/* Run with the values bound from parameter `first` on. */
+/* Run a write with its values bound behind what comes in front. */
 static enum gb_err
-run(struct gb_journal *j, struct gb_buf *sql, int first,
-    const struct gb_assign *values, int n, const struct gb_value *extra,
-    struct gb_fail *fail)
+run(struct gb_journal *j, const struct gb_shape *w,
+    const struct gb_assign *values, int n, const struct gb_value *front,
+    int nfront, struct gb_fail *fail)
 {
     sqlite3_stmt *s;
-    enum gb_err e = statement(j, sql, &s, fail);
+    enum gb_err e = statement(j, w, &s, fail);
     if (e)
         return e;
+    for (int i = 0; i < nfront; i++)
+        gb_db_bind(s, 1 + i, &front[i]);
     for (int i = 0; i < n; i++)
-        gb_db_bind(s, first + i, &values[i].value);
-    for (int i = 1; i < first; i++)
-        gb_db_bind(s, i, &extra[i - 1]);
+        gb_db_bind(s, 1 + nfront + i, &values[i].value);
     j->c.fail = (struct gb_fail){0};
     e = gb_capture_why(j, gb_db_run(s, fail), fail);
     sqlite3_clear_bindings(s); /* the values are the caller's */
     return e;
+}
+
+/* What a write writes, all of it set: the bytes are compared. */
+static void
+shape_of(struct gb_shape *w, enum gb_kind kind, int table,
+         const struct gb_assign *values, int n)
+{
+    gb_assert(n <= GB_COLUMNS_MAX);
+    memset(w, 0, sizeof *w);
+    w->kind = kind;
+    w->table = table;
+    w->n = n;
+    for (int i = 0; i < n; i++) {
+        w->columns[i] = (uint8_t)values[i].column;
+        w->add |= (uint64_t)values[i].add << i;
+    }
 }
 
 enum gb_err
@@ -66,28 +134,15 @@ gb_journal_insert(struct gb_journal *j, int table, struct gb_span ref,
                   const struct gb_assign *values, int n, int64_t *id,
                   struct gb_fail *fail)
 {
-    struct gb_buf sql;
+    struct gb_shape w;
     enum gb_err e = check_table(j, table, fail);
     if (e)
         return e;
-    const struct gb_table *t = &j->schema->tables[table];
-    gb_buf_init(&sql, 65536);
-    gb_buf_printf(&sql, "INSERT INTO \"%s\"(id, _ref", t->name);
-    for (int i = 0; i < n; i++) {
-        gb_buf_text(&sql, ", \"");
-        gb_buf_text(&sql, t->columns[values[i].column].name);
-        gb_buf_text(&sql, "\"");
-    }
-    gb_buf_text(&sql, ") VALUES(?, ?");
-    for (int i = 0; i < n; i++)
-        gb_buf_text(&sql, ", ?");
-    gb_buf_text(&sql, ")");
+    shape_of(&w, GB_INSERT, table, values, n);
     *id = j->c.promised = gb_id_make(j->device, j->c.counter + 1);
-    struct gb_value extra[2] = {gb_value_int(*id),
+    struct gb_value front[2] = {gb_value_int(*id),
                                 ref.len ? gb_value_text(ref) : GB_VALUE_NULL};
-    e = run(j, &sql, 3, values, n, extra, fail);
-    gb_buf_release(&sql);
-    return e;
+    return run(j, &w, values, n, front, 2, fail);
 }
 
 /* The record is there, so that an UPDATE has something to change. */
@@ -108,12 +163,13 @@ check_record(struct gb_journal *j, int table, int64_t id, struct gb_fail *fail)
  * was changed: another transaction for each write costs as much as the write.
  */
 static enum gb_err
-update(struct gb_journal *j, int table, int64_t id, struct gb_buf *sql,
+update(struct gb_journal *j, const struct gb_shape *w, int64_t id,
        const struct gb_assign *values, int n, struct gb_fail *fail)
 {
-    struct gb_value extra = gb_value_int(id);
-    enum gb_err e = run(j, sql, 2, values, n, &extra, fail);
-    return e || sqlite3_changes(j->db) ? e : check_record(j, table, id, fail);
+    struct gb_value front = gb_value_int(id);
+    enum gb_err e = run(j, w, values, n, &front, 1, fail);
+    return e || sqlite3_changes(j->db) ? e
+                                       : check_record(j, w->table, id, fail);
 }
 
 bool
@@ -132,47 +188,33 @@ enum gb_err
 gb_journal_set(struct gb_journal *j, int table, int64_t id,
                const struct gb_assign *values, int n, struct gb_fail *fail)
 {
-    struct gb_buf sql;
+    struct gb_shape w;
     enum gb_err e = check_table(j, table, fail);
     if (e || !n)
         return e ? e : check_record(j, table, id, fail);
     const struct gb_table *t = &j->schema->tables[table];
-    gb_buf_init(&sql, 65536);
-    gb_buf_printf(&sql, "UPDATE \"%s\" SET", t->name);
     for (int i = 0; i < n; i++) {
         const struct gb_column *c = &t->columns[values[i].column];
-        if (values[i].add && c->rule.kind != GB_RULE_SUM) {
-            gb_buf_release(&sql);
+        if (values[i].add && c->rule.kind != GB_RULE_SUM)
             return gb_fail_set(fail, GB_E_TYPE,
                                "%s.%s: only a `sum` can be added to", t->name,
                                c->name);
-        }
-        gb_buf_printf(&sql, "%s \"%s\" = ", i ? "," : "", c->name);
-        if (values[i].add)
-            gb_buf_printf(&sql, "coalesce(\"%s\", 0) + ", c->name);
-        gb_buf_printf(&sql, "?%d", i + 2);
     }
-    gb_buf_text(&sql, " WHERE id = ?1");
-    e = update(j, table, id, &sql, values, n, fail);
-    gb_buf_release(&sql);
-    return e;
+    shape_of(&w, GB_SET, table, values, n);
+    return update(j, &w, id, values, n, fail);
 }
 
 enum gb_err
 gb_journal_void(struct gb_journal *j, int table, int64_t id,
                 struct gb_span reason, struct gb_fail *fail)
 {
-    struct gb_buf sql;
+    struct gb_shape w;
     enum gb_err e = check_table(j, table, fail);
     if (e)
         return e;
-    gb_buf_init(&sql, 4096);
-    gb_buf_printf(&sql, "UPDATE \"%s\" SET _void = ?2 WHERE id = ?1",
-                  j->schema->tables[table].name);
     struct gb_assign a = {.value = gb_value_text(reason)};
-    e = update(j, table, id, &sql, &a, 1, fail);
-    gb_buf_release(&sql);
-    return e;
+    shape_of(&w, GB_VOID, table, NULL, 0);
+    return update(j, &w, id, &a, 1, fail);
 }
 
 /* "7/NAME": the device in front, when there is one. */

@@ -3,7 +3,8 @@
  * on the same data.
  *
  * A plain database has the workload's tables as they are, with a column for
- * voids, and no stamps; it is opened as Gengbu opens its own.
+ * voids, and no stamps.  Its pragmas are those of db.c; how its log is written
+ * (db_vfs.c) is SQLite's.
  */
 #ifndef GB_BENCH_FLOOR_H
 #define GB_BENCH_FLOOR_H

@@ -46,6 +46,7 @@ struct gb_sign_key world_key(int device); /* 2..200; signs and receives */
  * gb_journal_close(). */
 struct world_now {
     int64_t ms;
+    int device; /* number of the handheld */
 };
 struct gb_journal *world_journal(const char *folder, struct world_now *now);
 /* The next record gets the id that the workload has for the first one of a day.

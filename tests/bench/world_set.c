@@ -58,10 +58,13 @@ world_journal(const char *folder, struct world_now *now)
 {
     char path[GB_FILE_PATH_MAX];
     struct gb_journal *j;
+    struct gb_journal_info info;
     now->ms = WORLD_MORNING;
     MUST(gb_folder_name(path, folder, "journal.db", &bench_why));
     MUST(gb_journal_open(path, tell_time, now, &j, &bench_why));
     MUST(gb_journal_sign_in(j, ACTOR, false, &bench_why));
+    MUST(gb_journal_info(j, &info, &bench_why));
+    now->device = info.device;
     return j;
 }
 
@@ -115,9 +118,7 @@ world_record(struct gb_journal *j, struct world_now *now, int day, int inserts,
              int changes, int voids)
 {
     static struct wl_op ops[WL_OPS];
-    struct gb_journal_info info;
-    MUST(gb_journal_info(j, &info, &bench_why));
-    int n = wl_shift(day, info.device - 1, inserts, changes, voids, ops);
+    int n = wl_shift(day, now->device - 1, inserts, changes, voids, ops);
     int done = 0;
     for (int i = 0; i < n; i++) {
         now->ms = ops[i].ms;

@@ -4,7 +4,7 @@
 # same command again, without the kill, must end with every operation there
 # once.
 . "$(dirname "$0")/lib.sh"
-LINES=250
+LINES=300
 least=106 # values of n on each side
 # a sanitized program starts slowly, and where it is killed is the same
 case $build in *address*) least=12 ;; esac

@@ -47,7 +47,8 @@ struct hub {
 struct handheld {
     struct hub *hub;
     int number;
-    int boot; /* how often it was started again */
+    int boot;       /* how often it was started again */
+    int64_t set_ms; /* how far its wall clock was set since */
     struct gb_journal *j;
     struct gb_sign_key key;
     struct gb_applied counts; /* of the last delta */
@@ -189,7 +190,7 @@ static void
 now(void *context, struct gb_now *out)
 {
     const struct handheld *d = context;
-    out->wall_ms = d->hub->time_ms;
+    out->wall_ms = d->hub->time_ms + d->set_ms;
     out->mono_ms = d->hub->time_ms - 1700000000000 + 1000;
     memset(out->boot, d->number + d->boot, sizeof out->boot);
 }
