@@ -34,6 +34,9 @@ enum gb_err gb_state_scratch(struct gb_state *st, struct gb_fail *fail);
 void gb_state_close(struct gb_state *st); /* NULL is harmless */
 
 enum gb_err gb_state_begin(struct gb_state *st, struct gb_fail *fail);
+/* Write the rows that were left for the end (gb_tables_defer()): before SQL
+ * reads them, and before something else is done that lasts. */
+enum gb_err gb_state_settle(struct gb_state *st, struct gb_fail *fail);
 enum gb_err gb_state_commit(struct gb_state *st, struct gb_fail *fail);
 /* Copy what was committed from hub.db's log into hub.db, if it is much: for a
  * moment when nobody waits.  Should that never come, a commit does it. */
