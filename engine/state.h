@@ -112,6 +112,8 @@ const struct gb_schema *gb_state_schema(const struct gb_state *st);
 const struct gb_schema *gb_state_schema_of(const struct gb_state *st,
                                            uint32_t version);
 struct gb_tables *gb_state_tables(struct gb_state *st);
+/* SQL of one's own; amid a transaction that applies sets, it reads records only
+ * after gb_state_settle(). */
 sqlite3 *gb_state_db(struct gb_state *st);
 
 /* Position of a set that is in the ledger, 0 when it is not. */
