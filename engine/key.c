@@ -2,8 +2,8 @@
 #include "key.h"
 
 #include <assert.h>
-#include <sodium.h>
 #include <pthread.h>
+#include <sodium.h>
 #include <string.h>
 
 #include "armor.h"

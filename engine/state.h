@@ -34,6 +34,9 @@ enum gb_err gb_state_scratch(struct gb_state *st, struct gb_fail *fail);
 void gb_state_close(struct gb_state *st); /* NULL is harmless */
 
 enum gb_err gb_state_begin(struct gb_state *st, struct gb_fail *fail);
+/* Write the rows that were left for the end (gb_tables_defer()): before SQL
+ * reads them, and before something else is done that lasts. */
+enum gb_err gb_state_settle(struct gb_state *st, struct gb_fail *fail);
 enum gb_err gb_state_commit(struct gb_state *st, struct gb_fail *fail);
 /* Copy what was committed from hub.db's log into hub.db, if it is much: for a
  * moment when nobody waits.  Should that never come, a commit does it. */
@@ -109,6 +112,8 @@ const struct gb_schema *gb_state_schema(const struct gb_state *st);
 const struct gb_schema *gb_state_schema_of(const struct gb_state *st,
                                            uint32_t version);
 struct gb_tables *gb_state_tables(struct gb_state *st);
+/* SQL of one's own; amid a transaction that applies sets, it reads records only
+ * after gb_state_settle(). */
 sqlite3 *gb_state_db(struct gb_state *st);
 
 /* Position of a set that is in the ledger, 0 when it is not. */

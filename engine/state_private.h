@@ -142,8 +142,6 @@ struct gb_state {
 
 /* Start a statement of the list: reset, nothing bound. */
 sqlite3_stmt *gb_state_sql(struct gb_state *st, enum gb_state_sql which);
-/* Write what gb_tables_defer() left for later. */
-enum gb_err gb_state_settle(struct gb_state *st, struct gb_fail *fail);
 /* Read everything that is kept in memory from the database. */
 enum gb_err gb_state_reload(struct gb_state *st, struct gb_fail *fail);
 

@@ -29,7 +29,7 @@ gb_later_clear(struct gb_later *l)
     l->used = 0;
 }
 
-/* Where the search for a row begins (Knuth, TAOCP 6.4: multiplicative). */
+/* Knuth, TAOCP 6.4: the upper bits of a product depend on all of the key. */
 static uint32_t
 hash(int table, int64_t id)
 {
@@ -42,7 +42,7 @@ static struct gb_later_slot *
 slot_of(const struct gb_later *l, int table, int64_t id)
 {
     uint32_t h = hash(table, id);
-    for (size_t i = h;; i++) {
+    for (size_t i = (size_t)((uint64_t)h * l->nslots >> 32);; i++) {
         struct gb_later_slot *s = &l->slots[i & (l->nslots - 1)];
         if (!s->row)
             return s;

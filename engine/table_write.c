@@ -128,8 +128,9 @@ is_new(struct gb_tables *t, int table, int64_t id, bool *yes,
         sqlite3_bind_int64(s, 1, gb_id_make(device, 0));
         sqlite3_bind_int64(s, 2, gb_id_make(device, GB_COUNTER_MAX));
         e = gb_db_step(s, &row, fail);
-        *last = (struct gb_last){device, row ? sqlite3_column_int64(s, 0)
-                                             : gb_id_make(device, 0)};
+        if (!e)
+            *last = (struct gb_last){device, row ? sqlite3_column_int64(s, 0)
+                                                 : gb_id_make(device, 0)};
         sqlite3_reset(s);
     }
     *yes = !e && id > last->id;

@@ -209,6 +209,8 @@ run(struct gb_batch *b, struct gb_fail *fail)
         return e;
     e = gb_batch_decide(b, fail);
     bool any = b->lines.len > 0;
+    if (!e) /* what cannot be written must not come into the ledger */
+        e = gb_state_settle(o->state, fail);
     if (!e && b->personal)
         e = gb_personal_commit(o->personal, fail);
     b->personal &= e != GB_OK;

@@ -103,6 +103,33 @@ test_personal_fails(void **state)
     assert_int_equal(count_personal(&s->w, "personal"), 1);
 }
 
+/* What hub.db cannot write is not in the ledger either: rows are written
+ * before that, though at the end of the batch. */
+static void
+test_rows_fail(void **state)
+{
+    struct scene *s = *state;
+    struct gb_ingest g;
+    struct gb_fail fail;
+    struct gb_ledger_tip before, after;
+    sqlite3 *db = gb_state_db(s->w.hub->state);
+    set_text(&s->a, insert(&s->a, "x"), "phone", "13800000000");
+    uint32_t seq = seal(&s->a);
+    GOOD(gb_ledger_tip(s->w.hub->ledger, &before, &why));
+    GOOD(gb_db_exec(db,
+                    "CREATE TEMP TRIGGER full BEFORE INSERT ON main.r BEGIN "
+                    "SELECT RAISE(ABORT, 'no room'); END",
+                    &why));
+    assert_int_not_equal(send_set(&s->a, seq, &g, &fail), GB_OK);
+    assert_non_null(strstr(fail.text, "no room"));
+    GOOD(gb_ledger_tip(s->w.hub->ledger, &after, &why));
+    assert_memory_equal(&before.oid, &after.oid, sizeof after.oid);
+    assert_int_equal(count_personal(&s->w, "personal"), 0);
+    GOOD(gb_db_exec(db, "DROP TRIGGER full", &why));
+    GOOD(send_set(&s->a, seq, &g, &why));
+    assert_int_equal(g.taken, 1);
+}
+
 /* ----------------------------------------------------------- forged sets --
  */
 
@@ -644,11 +671,12 @@ main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_personal_fails), TEST(test_held_schema),
-        TEST(test_held_mismatch),  TEST(test_settle_fails),
-        TEST(test_kept_whatever),  TEST(test_all_that_is_signed),
-        TEST(test_first_numbers),  TEST(test_key_changes),
-        TEST(test_never_enrolled), TEST(test_rebuilt_meanwhile),
+        TEST(test_personal_fails),     TEST(test_rows_fail),
+        TEST(test_held_schema),        TEST(test_held_mismatch),
+        TEST(test_settle_fails),       TEST(test_kept_whatever),
+        TEST(test_all_that_is_signed), TEST(test_first_numbers),
+        TEST(test_key_changes),        TEST(test_never_enrolled),
+        TEST(test_rebuilt_meanwhile),
     };
     return gb_crypto_init(&why) || cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -56,20 +56,17 @@ struct arrival {
     uint8_t before[32]; /* the state's digest */
 };
 
-/* In a transaction of its own, as the hub does it. */
+/* In the open transaction. */
 static enum gb_err
-arrive(void *arg, struct gb_fail *fail)
+take(struct arrival *a, struct gb_fail *fail)
 {
-    struct arrival *a = arg;
     struct gb_set_info info;
     struct gb_set set = {0};
     struct gb_arena arena;
     int64_t adjust[1] = {0};
     struct gb_span bytes = gb_buf_view(&a->m->bytes);
     gb_arena_init(&arena, GB_ARENA_MAX);
-    enum gb_err e = gb_state_begin(a->w->st, fail);
-    if (!e)
-        e = gb_set_info(bytes, &info, fail);
+    enum gb_err e = gb_set_info(bytes, &info, fail);
     const struct gb_schema *s =
         e ? NULL : gb_state_schema_of(a->w->st, info.schema);
     if (!e)
@@ -85,12 +82,23 @@ arrive(void *arg, struct gb_fail *fail)
                              .nadjust = 1};
     if (!e)
         e = gb_state_line(a->w->st, &in, &arena, &a->line, fail);
+    gb_arena_release(&arena);
+    gb_set_release(&set);
+    return e;
+}
+
+/* In a transaction of its own. */
+static enum gb_err
+arrive(void *arg, struct gb_fail *fail)
+{
+    struct arrival *a = arg;
+    enum gb_err e = gb_state_begin(a->w->st, fail);
+    if (!e)
+        e = take(a, fail);
     if (!e)
         e = gb_state_commit(a->w->st, fail);
     if (e)
         gb_state_rollback(a->w->st);
-    gb_arena_release(&arena);
-    gb_set_release(&set);
     return e;
 }
 
@@ -109,15 +117,26 @@ unchanged(void *arg, enum gb_err err, enum fault failed)
     assert_memory_equal(now, a->before, sizeof now);
 }
 
+/* Each call fails once before. */
+static void
+arrive_alone(struct arrival *a)
+{
+    struct world *w = a->w;
+    if (!w->calm)
+        GOOD(gb_state_digest(w->st, a->before, &why));
+    GOOD(gb_state_commit(w->st, &why));
+    fault_sweep(w->calm ? FAULT_NONE : FAULT_ANY, arrive, unchanged, a);
+    GOOD(gb_state_begin(w->st, &why));
+}
+
 enum gb_verdict
 world_take(struct world *w, const struct made *m)
 {
     struct arrival a = {.w = w, .m = m};
-    if (!w->calm)
-        GOOD(gb_state_digest(w->st, a.before, &why));
-    GOOD(gb_state_commit(w->st, &why));
-    fault_sweep(w->calm ? FAULT_NONE : FAULT_ANY, arrive, unchanged, &a);
-    GOOD(gb_state_begin(w->st, &why));
+    if (w->batch)
+        GOOD(take(&a, &why));
+    else
+        arrive_alone(&a);
     if (a.line.pos < KEPT) {
         gb_buf_init(&w->sets[a.line.pos], GB_SET_MAX);
         gb_buf_span(&w->sets[a.line.pos], gb_buf_view(&m->bytes));

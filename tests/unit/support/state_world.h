@@ -24,6 +24,7 @@ struct world {
     struct gb_buf sets[64]; /* the first positions, to be fetched again */
     int fetched;            /* how often that was done */
     bool calm;              /* no call is made to fail (fault.h) */
+    bool batch;             /* sets stay in one transaction, likewise */
 };
 
 /* Every call ends the test that makes it when something fails. */
