@@ -9,7 +9,7 @@
 
 #define TEXT_MAX (1u << 20) /* of the file */
 
-/* The file's text, read line by line, but for what is delivered. */
+/* The file's text, read line by line. */
 struct lines {
     char path[GB_FILE_PATH_MAX];
     struct gb_state *st;
@@ -44,39 +44,52 @@ delivered(struct gb_state *st, const struct gb_takeover *t, bool *out,
     return e;
 }
 
-/* The next one that is under way; *row false: there is none. */
+/* The next line; *row false: there is none. */
 static enum gb_err
 next_line(struct lines *l, struct gb_takeover *t, bool *row,
           struct gb_fail *fail)
 {
+    int n = 0;
+    long long promised;
+    const char *line = (const char *)l->text.ptr + l->at;
+    *row = *line != 0;
+    if (!*row)
+        return GB_OK;
+    if (sscanf(line, "%5d %5d %20lld%n", &t->number, &t->of, &promised, &n) !=
+            3 ||
+        line[n] != '\n')
+        return gb_fail_set(fail, GB_E_FORMAT,
+                           "%s is damaged: remove it, unless a handheld "
+                           "is just taking over another one's work",
+                           l->path);
+    t->promised = promised;
+    l->at += (size_t)n + 1;
+    return GB_OK;
+}
+
+/* The next one that is under way. */
+static enum gb_err
+next_open(struct lines *l, struct gb_takeover *t, bool *row,
+          struct gb_fail *fail)
+{
     bool old = true;
-    enum gb_err e = GB_OK;
-    while (!e && old && l->text.ptr[l->at]) {
-        int n = 0;
-        long long promised;
-        if (sscanf((const char *)l->text.ptr + l->at, "%5d %5d %20lld%n",
-                   &t->number, &t->of, &promised, &n) != 3 ||
-            l->text.ptr[l->at + (size_t)n] != '\n')
-            return gb_fail_set(fail, GB_E_FORMAT,
-                               "%s is damaged: remove it, unless a handheld "
-                               "is just taking over another one's work",
-                               l->path);
-        t->promised = promised;
-        l->at += (size_t)n + 1;
-        e = delivered(l->st, t, &old, fail);
-    }
-    *row = !e && !old;
+    enum gb_err e;
+    do {
+        e = next_line(l, t, row, fail);
+        if (!e && *row)
+            e = delivered(l->st, t, &old, fail);
+    } while (!e && *row && old);
     return e;
 }
 
-/* The one of a number; of = 0: none. */
+/* The one of a number that is under way; of = 0: none. */
 static enum gb_err
 find(struct lines *l, int number, struct gb_takeover *out, struct gb_fail *fail)
 {
     bool row;
     enum gb_err e;
     l->at = 0;
-    while (!(e = next_line(l, out, &row, fail)) && row)
+    while (!(e = next_open(l, out, &row, fail)) && row)
         if (out->number == number)
             return GB_OK;
     *out = (struct gb_takeover){0};
@@ -109,6 +122,21 @@ replace(struct lines *l, int number, const struct gb_takeover *with,
     return e;
 }
 
+/* Whether a device was done asking at some time: what asks once more is an old
+ * request, come again. */
+static enum gb_err
+asked_before(struct lines *l, int number, bool *yes, struct gb_fail *fail)
+{
+    struct gb_takeover t;
+    bool row;
+    enum gb_err e;
+    *yes = false;
+    l->at = 0;
+    while (!(e = next_line(l, &t, &row, fail)) && row)
+        *yes |= t.number == number && t.promised >= 0;
+    return e;
+}
+
 /* The numbers of one family whose work is being taken over: has all of it been
  * delivered? */
 static enum gb_err
@@ -118,7 +146,8 @@ check_others(struct lines *l, const struct gb_request *r, struct gb_fail *fail)
     bool row;
     enum gb_err e;
     int first = gb_hub_first_number(l->st, r->continues);
-    while (!(e = next_line(l, &t, &row, fail)) && row)
+    l->at = 0;
+    while (!(e = next_open(l, &t, &row, fail)) && row)
         if (t.number != r->device && gb_hub_first_number(l->st, t.of) == first)
             return gb_fail_set(
                 fail, GB_E_BUSY,
@@ -135,10 +164,13 @@ gb_takeover_begin(const char *hub, struct gb_state *st,
 {
     struct lines l;
     struct gb_takeover t = {r->device, r->continues, -1};
+    bool old;
     enum gb_err e = open_lines(&l, hub, st, fail);
     if (!e)
+        e = asked_before(&l, r->device, &old, fail);
+    if (!e && !old)
         e = check_others(&l, r, fail);
-    if (!e)
+    if (!e && !old)
         e = replace(&l, r->device, &t, fail);
     gb_buf_release(&l.text);
     return e;

@@ -9,7 +9,7 @@
  * a time: a second one would be told the same, and capture again what the
  * first has not delivered.  PROMISED is how many sets the new number had
  * sealed when it was done asking, -1 until then; it is done once the ledger has
- * so many.
+ * so many.  Its line stays: a request that comes again must not begin anew.
  *
  * The ledger does not say who asked, so this stands beside it: a rebuild keeps
  * it, a backup has it.  All with the office's lock.

@@ -377,6 +377,10 @@ one_copy_at_a_time(void **state)
         GB_E_BUSY);
     b.continues = 0; /* it had nothing to deliver, */
     GOOD(gb_takeover_note(w->path, w->hub->state, &b, &why));
+    /* its old request comes again: that asks for nothing any more, */
+    b.continues = 1;
+    GOOD(gb_takeover_begin(w->path, w->hub->state, &b, &why));
+    b.continues = 0;
     a.continues = 1; /* so the first may try again */
     GOOD(gb_intake_enrol(w->hub, &a, &why));
 
