@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -143,6 +144,9 @@ static void
 with_sql(const char *text)
 {
     sqlite3 *db;
+    const char *top = getenv("TMPDIR");
+    snprintf(path, sizeof path, "%.100s/state-damage-%d.db",
+             top && *top ? top : "/tmp", getpid());
     unlink(path);
     GOOD(gb_db_open(path, true, GB_DB_NORMAL, &db, &why));
     if (*text)
@@ -157,9 +161,6 @@ whose_database(void **state)
     struct gb_state *st;
     struct gb_fail fail = {0};
     (void)state;
-    const char *top = getenv("TMPDIR");
-    snprintf(path, sizeof path, "%.100s/state-damage-%d.db",
-             top && *top ? top : "/tmp", getpid());
     with_sql("CREATE TABLE other(a)");
     assert_int_equal(gb_state_open(path, site, &st, &fail), GB_E_DATABASE);
     assert_null(st);
@@ -175,6 +176,44 @@ whose_database(void **state)
     unlink(path);
 }
 
+/* Bytes of the database, and a commit of so many. */
+static off_t
+size_after(struct gb_state *st, int bytes)
+{
+    struct stat file;
+    GOOD(gb_state_begin(st, &why));
+    GOOD(gb_db_execf(gb_state_db(st), &why,
+                     "INSERT INTO _held VALUES((SELECT count(*) FROM _held), "
+                     "zeroblob(%d))",
+                     bytes));
+    GOOD(gb_state_commit(st, &why));
+    assert_int_equal(stat(path, &file), 0);
+    return file.st_size;
+}
+
+/* What was committed is copied from the log when somebody has time, and it is
+ * much, or when it is too much. */
+static void
+the_log_is_copied_back(void **state)
+{
+    static const uint8_t site[16];
+    struct stat file;
+    struct gb_state *st;
+    (void)state;
+    with_sql("");
+    GOOD(gb_state_open(path, site, &st, &why));
+    off_t small = size_after(st, 100);
+    gb_state_checkpoint(st); /* it is not much */
+    assert_int_equal(size_after(st, 5 << 20), small);
+    gb_state_checkpoint(st);
+    assert_int_equal(stat(path, &file), 0);
+    assert_true(file.st_size > 5 << 20);
+    assert_int_equal(size_after(st, 20 << 20), file.st_size);
+    assert_true(size_after(st, 60 << 20) > 85 << 20);
+    gb_state_close(st);
+    assert_int_equal(unlink(path), 0);
+}
+
 int
 main(void)
 {
@@ -184,6 +223,7 @@ main(void)
         T(odd_keys),
         T(stale_until_the_next),
         cmocka_unit_test(whose_database),
+        cmocka_unit_test(the_log_is_copied_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -152,6 +152,27 @@ people_read_them(void **state)
     gb_buf_release(&out);
 }
 
+/* Numbers need no room; text and blobs get a copy, or there is none. */
+static void
+an_arena_keeps_them(void **state)
+{
+    (void)state;
+    struct gb_arena arena;
+    for (size_t i = 0; i < ROWS; i++) {
+        struct gb_value v = table[i].value;
+        bool bytes = v.type == GB_TEXT || v.type == GB_BLOB;
+        gb_arena_init(&arena, 0);
+        assert_int_equal(gb_value_keep(&v, &arena), !bytes);
+        gb_arena_init(&arena, 1000);
+        v = table[i].value;
+        assert_true(gb_value_keep(&v, &arena));
+        assert_true(gb_value_equal(&v, &table[i].value));
+        if (bytes)
+            assert_ptr_not_equal(v.as.s.ptr, table[i].value.as.s.ptr);
+        gb_arena_release(&arena);
+    }
+}
+
 int
 main(void)
 {
@@ -161,6 +182,7 @@ main(void)
         cmocka_unit_test(equality_is_of_type_and_bytes),
         cmocka_unit_test(reals_have_no_nan_and_one_zero),
         cmocka_unit_test(people_read_them),
+        cmocka_unit_test(an_arena_keeps_them),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
