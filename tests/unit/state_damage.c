@@ -141,13 +141,24 @@ stale_until_the_next(void **state)
 static char path[200];
 
 static void
+drop(void)
+{
+    char beside[sizeof path + 4];
+    unlink(path);
+    snprintf(beside, sizeof beside, "%s-wal", path);
+    unlink(beside);
+    snprintf(beside, sizeof beside, "%s-shm", path);
+    unlink(beside);
+}
+
+static void
 with_sql(const char *text)
 {
     sqlite3 *db;
     const char *top = getenv("TMPDIR");
     snprintf(path, sizeof path, "%.100s/state-damage-%d.db",
              top && *top ? top : "/tmp", getpid());
-    unlink(path);
+    drop();
     GOOD(gb_db_open(path, true, GB_DB_NORMAL, &db, &why));
     if (*text)
         GOOD(gb_db_exec(db, text, &why));
@@ -173,7 +184,7 @@ whose_database(void **state)
     GOOD(gb_state_begin(st, &why));
     GOOD(gb_state_commit(st, &why));
     gb_state_close(st);
-    unlink(path);
+    drop();
 }
 
 /* Bytes of the database, and a commit of so many. */
@@ -211,7 +222,7 @@ the_log_is_copied_back(void **state)
     assert_int_equal(size_after(st, 20 << 20), file.st_size);
     assert_true(size_after(st, 60 << 20) > 85 << 20);
     gb_state_close(st);
-    assert_int_equal(unlink(path), 0);
+    drop();
 }
 
 int
