@@ -24,26 +24,36 @@ struct gb_clerk {
     pthread_cond_t work, done;
     struct job *first, **last;
     unsigned queued, reading; /* jobs; bundles being read */
+    bool delivering;          /* sets are being taken in */
     bool stop;
 };
 
 /* ------------------------------------------------------------- the thread --
  */
 
+/* So many milliseconds from now. */
+static struct timespec
+in_ms(long ms)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    t.tv_sec += ms / 1000;
+    t.tv_nsec += ms % 1000 * 1000000L;
+    if (t.tv_nsec >= 1000000000L) {
+        t.tv_nsec -= 1000000000L;
+        t.tv_sec++;
+    }
+    return t;
+}
+
 /* Wait until somebody needs something and either nobody else is about to, or
  * the time for gathering is over.  With the mutex. */
 static void
 gather(struct gb_clerk *c)
 {
-    struct timespec until;
     while (!c->first && !c->stop)
         pthread_cond_wait(&c->work, &c->mutex);
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_nsec += GB_CLERK_GATHER_MS * 1000000L;
-    if (until.tv_nsec >= 1000000000L) {
-        until.tv_nsec -= 1000000000L;
-        until.tv_sec++;
-    }
+    struct timespec until = in_ms(GB_CLERK_GATHER_MS);
     while (!c->stop && c->queued < c->reading)
         if (pthread_cond_timedwait(&c->work, &c->mutex, &until) == ETIMEDOUT)
             break;
@@ -132,9 +142,11 @@ work(void *arg)
         if (!c->first)
             break; /* told to stop, and nothing is left */
         struct job *list = take_jobs(c);
+        c->delivering = list->delivery != NULL;
         pthread_mutex_unlock(&c->mutex);
         do_all(c, list);
         pthread_mutex_lock(&c->mutex);
+        c->delivering = false;
         for (struct job *j = list; j;) {
             struct job *next = j->next; /* j may be gone once it is done */
             j->done = true;
@@ -214,6 +226,17 @@ gb_clerk_leave(struct gb_clerk *c)
     pthread_mutex_unlock(&c->mutex);
 }
 
+void
+gb_clerk_rest(struct gb_clerk *c)
+{
+    struct timespec until = in_ms(GB_CLERK_REST_MS);
+    pthread_mutex_lock(&c->mutex);
+    while (c->delivering || (c->first && c->first->delivery))
+        if (pthread_cond_timedwait(&c->done, &c->mutex, &until) == ETIMEDOUT)
+            break;
+    pthread_mutex_unlock(&c->mutex);
+}
+
 /* ---------------------------------------------------------- start, stop -- */
 
 enum gb_err
@@ -230,8 +253,8 @@ gb_clerk_start(struct gb_office *o, struct gb_clerk **out, struct gb_fail *fail)
     pthread_condattr_init(&attr);
     pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     pthread_cond_init(&c->work, &attr);
+    pthread_cond_init(&c->done, &attr);
     pthread_condattr_destroy(&attr);
-    pthread_cond_init(&c->done, NULL);
     if (pthread_create(&c->thread, NULL, work, c)) {
         free(c);
         return gb_fail_set(fail, GB_E_MEMORY, "no thread can be started");

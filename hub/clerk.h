@@ -12,7 +12,8 @@
 
 #include "hub/intake.h"
 
-#define GB_CLERK_GATHER_MS 50
+#define GB_CLERK_GATHER_MS 150
+#define GB_CLERK_REST_MS 1000
 #define GB_CLERK_BATCH_SETS 2048 /* and at most GB_BATCH_BYTES of them */
 
 struct gb_clerk;
@@ -29,5 +30,8 @@ struct gb_intake gb_clerk_intake(struct gb_clerk *c);
  */
 void gb_clerk_enter(struct gb_clerk *c);
 void gb_clerk_leave(struct gb_clerk *c);
+/* Until no delivery is at work or waits for it, at most GB_CLERK_REST_MS: for
+ * who would only take processors from them. */
+void gb_clerk_rest(struct gb_clerk *c);
 
 #endif

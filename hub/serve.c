@@ -230,6 +230,7 @@ next(void *context, struct gb_buf *piece)
     struct gb_fail ignored = {0};
     if (!s->answered && s->reply.read == s->reply.len) {
         /* it is safe by now: whoever still brings work goes first */
+        gb_clerk_rest(s->server->clerk);
         setpriority(PRIO_PROCESS, (id_t)gettid(), ANSWER_NICE);
         const struct gb_bundle_out begun = s->answer.out;
         answer(s);

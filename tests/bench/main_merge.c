@@ -72,6 +72,15 @@ make_day(void)
 
 /* --------------------------------------------------------------- Gengbu -- */
 
+/* The shared records into SQLite's cache, where the floor has them as well. */
+static void
+read_shared(struct gb_office *o)
+{
+    for (int t = 0; t < WL_TABLES; t++)
+        MUST(gb_db_execf(gb_state_db(o->state), &bench_why,
+                         "SELECT max(_e) FROM %s", wl_tables[t]));
+}
+
 /* Verify, decode, decide, apply, commit. */
 static double
 merge(struct world_sets *sets)
@@ -81,6 +90,7 @@ merge(struct world_sets *sets)
     struct gb_office *o = world_office(hub);
     struct gb_readers readers;
     world_readers(o, &readers);
+    read_shared(o);
     world_sets_again(sets);
     double began = bench_now();
     world_merge(o, &readers, sets->sets, WL_DEVICES);
