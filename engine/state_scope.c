@@ -2,9 +2,7 @@
  * state_private.h, scope.h */
 #include "state_private.h"
 
-#include "db.h"
-
-/* The bit of a column. */
+/* Whether some scope reads the column. */
 static bool
 watched(const struct gb_table *t, int column)
 {

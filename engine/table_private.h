@@ -48,7 +48,7 @@ struct gb_tables {
     } * last;       /* [table], of the device that inserted last */
 };
 
-/* The statement, reset. */
+/* The statement, prepared when it is first asked for. */
 enum gb_err gb_tables_stmt(struct gb_tables *t, int table, enum gb_what what,
                            sqlite3_stmt **out, struct gb_fail *fail);
 /* The row of a record, in values that live until the next call, and back. */
