@@ -49,26 +49,30 @@ write_sib(const struct gb_rec *r, const struct gb_column *c,
         gb_buf_add(out, s->commitment, 32);
 }
 
-/* The cells that the row does not explain; none: nothing. */
-static int
-write_cells(const struct gb_rec *r, struct gb_buf *out)
+/* The cells that the row does not explain. */
+static uint64_t
+cells_apart(const struct gb_rec *r)
 {
-    int n = 0;
+    uint64_t apart = 0;
     for (int c = 0; c < r->table->ncolumns; c++)
-        n += !plain(r, c);
-    if (n && out)
-        gb_buf_varint(out, (uint64_t)n);
-    for (int c = 0; n && out && c < r->table->ncolumns; c++) {
-        if (plain(r, c))
-            continue;
+        apart |= (uint64_t)!plain(r, c) << c;
+    return apart;
+}
+
+static void
+write_cells(const struct gb_rec *r, uint64_t apart, struct gb_buf *out)
+{
+    gb_buf_varint(out, (uint64_t)__builtin_popcountll(apart));
+    for (int c = 0; apart >> c; c++) {
         const struct gb_cell *cell = &r->cells[c];
+        if (!(apart >> c & 1))
+            continue;
         gb_buf_varint(out, (uint64_t)c);
         gb_buf_varint(out, (uint64_t)cell->n);
         for (int i = 0; i < cell->n; i++)
             write_sib(r, &r->table->columns[c], &cell->sib[i], cell->n > 1,
                       out);
     }
-    return n;
 }
 
 /* Only the insert has written the record. */
@@ -82,14 +86,16 @@ seen_plain(const struct gb_rec *r)
 void
 gb_rec_code_write(const struct gb_rec *r, struct gb_buf *out)
 {
-    unsigned flags =
-        (write_cells(r, NULL) ? HAS_CELLS : 0u) | (r->nvoids ? HAS_VOIDS : 0u) |
-        (seen_plain(r) ? 0u : HAS_SEEN) | (r->rival_pos ? HAS_RIVAL : 0u) |
-        (r->rival ? IS_RIVAL : 0u);
+    uint64_t apart = cells_apart(r);
+    unsigned flags = (apart ? HAS_CELLS : 0u) | (r->nvoids ? HAS_VOIDS : 0u) |
+                     (seen_plain(r) ? 0u : HAS_SEEN) |
+                     (r->rival_pos ? HAS_RIVAL : 0u) |
+                     (r->rival ? IS_RIVAL : 0u);
     if (!flags)
         return;
     gb_buf_u8(out, flags);
-    write_cells(r, out);
+    if (apart)
+        write_cells(r, apart, out);
     if (r->nvoids)
         gb_buf_varint(out, (uint64_t)r->nvoids);
     for (int i = 0; i < r->nvoids; i++) {

@@ -54,18 +54,25 @@ name_columns(struct gb_buf *sql, const struct gb_table *t)
 }
 
 /* Parameters are a row's values in their order, ?1 the id; of a group row by
- * row. */
+ * row.  Columns are named as the table has them (table_ddl.c): in any other
+ * order SQLite copies each row of a group once more. */
 static void
 write_insert(struct gb_buf *sql, const struct gb_table *t, int rows)
 {
     int n = ROW_OWN + t->ncolumns;
-    gb_buf_printf(sql, "INSERT %sINTO \"%s\"(", rows == 1 ? "OR IGNORE " : "",
+    gb_buf_printf(sql, "INSERT %sINTO \"%s\"(id", rows == 1 ? "OR IGNORE " : "",
                   t->name);
-    name_columns(sql, t);
-    gb_buf_text(sql, ") VALUES");
-    for (int i = 0; i < rows * n; i++)
-        gb_buf_printf(sql, "%s?%d", i % n ? "," : i ? "),(" : "(", i + 1);
-    gb_buf_text(sql, ")");
+    for (int c = 0; c < t->ncolumns; c++)
+        gb_buf_printf(sql, ", \"%s\"", t->columns[c].name);
+    gb_buf_text(sql, ", _e, _pos, _actor, _ref, _void, _code) VALUES");
+    for (int first = 1; first <= rows * n; first += n) {
+        gb_buf_printf(sql, "%s(?%d", first > 1 ? ", " : "", first + ROW_ID);
+        for (int i = ROW_OWN; i < n; i++)
+            gb_buf_printf(sql, ",?%d", first + i);
+        for (int i = ROW_ID + 1; i < ROW_OWN; i++)
+            gb_buf_printf(sql, ",?%d", first + i);
+        gb_buf_text(sql, ")");
+    }
 }
 
 static void

@@ -9,9 +9,10 @@
 /* As hub.db's, whose log is copied back when nobody waits (engine/state.c). */
 #define LIKE_HUB "PRAGMA cache_size = -24576; PRAGMA wal_autocheckpoint = 0"
 
-/* A third of a second, in which checkpoints and threads fall here or there: a
- * median of five moves by a twentieth. */
-#define REPEAT 5
+/* A quarter of a second, in which threads fall here or there, and a burst of
+ * somebody else's work takes the second processor: with fewer the median moves
+ * by a twentieth. */
+#define REPEAT 7
 
 static struct wl_op ops[WORLD_DAY_OPS];
 
