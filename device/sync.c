@@ -110,7 +110,7 @@ moved(struct gb_folder *f, const struct gb_journal_info *before, bool *out,
 }
 
 /* Apply the reply.  *news says whether there was any; without any, what was
- * marked uncertain had not arrived. */
+ * marked uncertain had not arrived, and what was acknowledged is gone. */
 static enum gb_err
 finish(struct syncing *s, struct trip *t, const struct gb_journal_info *before,
        bool *news, struct gb_fail *fail)
@@ -128,7 +128,7 @@ finish(struct syncing *s, struct trip *t, const struct gb_journal_info *before,
     if (*news)
         return GB_OK;
     e = gb_folder_reopen(s->f, GB_FOLDER_WRITE, fail);
-    return e ? e : gb_journal_mark(s->f->journal, false, fail);
+    return e ? e : gb_journal_no_news(s->f->journal, fail);
 }
 
 /* The trip failed before one set had left: the mark says nothing then, and
@@ -178,8 +178,9 @@ round_trip(struct syncing *s, bool *more, struct gb_fail *fail)
         e = gb_journal_info(s->f->journal, &after, fail);
     if (!e) {
         /* again when the first trip only asked, or when sets remain although
-         * the hub took some in */
-        bool progress = before.uncertain || after.accepted > before.accepted;
+         * the hub took some in or let some go */
+        bool progress = before.uncertain || after.safe < before.safe ||
+                        after.accepted > before.accepted;
         *more = after.unsent > 0 && progress;
         s->report->unsent = after.unsent;
     }

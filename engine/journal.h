@@ -181,6 +181,9 @@ enum gb_err gb_journal_request(struct gb_journal *j,
 enum gb_err gb_journal_acknowledged(struct gb_journal *j,
                                     const struct gb_ack *ack,
                                     struct gb_fail *fail);
+/* The hub has nothing behind what was merged here: no work that went up, and
+ * not what it acknowledged either, should it have been put back since. */
+enum gb_err gb_journal_no_news(struct gb_journal *j, struct gb_fail *fail);
 
 /*
  * Take in a delta whose signature by the hub was verified: parts in order,

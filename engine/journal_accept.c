@@ -295,3 +295,13 @@ gb_journal_acknowledged(struct gb_journal *j, const struct gb_ack *ack,
         "0)))",
         ack->seq);
 }
+
+enum gb_err
+gb_journal_no_news(struct gb_journal *j, struct gb_fail *fail)
+{
+    return gb_db_exec(j->db,
+                      "REPLACE INTO _journal(key, value) VALUES('uncertain', "
+                      "0), ('safe', coalesce((SELECT value FROM _journal WHERE "
+                      "key = 'accepted'), 0))",
+                      fail);
+}

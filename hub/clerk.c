@@ -46,15 +46,16 @@ in_ms(long ms)
     return t;
 }
 
-/* Wait until somebody needs something and either nobody else is about to, or
- * the time for gathering is over.  With the mutex. */
+/* Wait until somebody needs something, and if that is a delivery until either
+ * nobody else is about to bring one, or the time for gathering is over.  With
+ * the mutex. */
 static void
 gather(struct gb_clerk *c)
 {
     while (!c->first && !c->stop)
         pthread_cond_wait(&c->work, &c->mutex);
     struct timespec until = in_ms(GB_CLERK_GATHER_MS);
-    while (!c->stop && c->queued < c->reading)
+    while (!c->stop && c->first->delivery && c->queued < c->reading)
         if (pthread_cond_timedwait(&c->work, &c->mutex, &until) == ETIMEDOUT)
             break;
 }

@@ -238,6 +238,25 @@ gengbu sync "$T/3" >"$T/out"
 for n in 1 2; do gengbu sync "$T/$n" >"$T/out"; done
 digests 1 2 3
 
+# A hub that went back behind what it acknowledged, to just what the handheld saw
+# of its log: it has no news, and gets the work again.
+gengbu sync "$T/2" >"$T/out"
+stop_hub
+cp -R "$hub" "$T/old"
+serve_hub
+entries=$(ledger)
+work 2 5
+between -1 700
+refused 1 "broke" gengbu sync "$T/2" --hub "$relay"
+same "$(ledger) $(status 2 unsent)" "$((entries + 1)) 0" "acknowledged"
+stop_hub
+rm -rf "$hub"
+mv "$T/old" "$hub"
+serve_hub
+gengbu sync "$T/2" --hub "$url" --json >"$T/sync"
+same "$(ledger) $(report unsent)" "$((entries + 1)) 0" "sent again"
+digests 2
+
 # A hub that went back behind what a handheld saw of its log.
 stop_hub
 cp -R "$hub" "$T/old"

@@ -233,6 +233,33 @@ what_a_delta_does_not_accept_is_sent_again(void **state)
     end_hub(&h);
 }
 
+/* Nor does one that has nothing new: it was put back to what was merged here.
+ */
+static void
+what_no_news_leaves_out_is_sent_again(void **state)
+{
+    (void)state;
+    struct hub h;
+    struct handheld d;
+    make_hub(&h, schema);
+    make_handheld(&h, &d, 1, NULL);
+    record(&d);
+    push(&d);
+    pull(&d);
+    record(&d);
+    GOOD(gb_journal_mark(d.j, true, &why));
+    struct gb_ack two = ack_of(&d, 2);
+    GOOD(gb_journal_acknowledged(d.j, &two, &why));
+    GOOD(gb_journal_no_news(d.j, &why));
+    struct gb_journal_info i = info(&d);
+    assert_int_equal(i.safe, 1);
+    assert_int_equal(i.accepted, 1);
+    assert_int_equal(i.unsent, 1);
+    assert_false(i.uncertain);
+    gb_journal_close(d.j);
+    end_hub(&h);
+}
+
 static void
 of_another_journals_sets_it_means_a_copy(void **state)
 {
@@ -265,6 +292,7 @@ main(void)
         cmocka_unit_test(fields_have_one_form),
         cmocka_unit_test(what_is_safe_is_not_unsent),
         cmocka_unit_test(what_a_delta_does_not_accept_is_sent_again),
+        cmocka_unit_test(what_no_news_leaves_out_is_sent_again),
         cmocka_unit_test(of_another_journals_sets_it_means_a_copy),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,4 +1,5 @@
-/* hub_clerk.c - how much goes into one batch, whoever hands it in */
+/* hub_clerk.c - how much goes into one batch, whoever hands it in, and who
+ * waits for whom */
 #include "hub_office_fixture.h"
 
 #include <pthread.h>
@@ -201,13 +202,145 @@ test_clerk_is_bounded(void **state)
     free(senders);
 }
 
+/* ----------------------------------------------------------------- times --
+ */
+
+static int64_t
+clock_ms(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* How long an answer waits for those who bring work. */
+static int64_t
+rest(struct gb_clerk *c)
+{
+    int64_t since = clock_ms();
+    gb_clerk_rest(c);
+    return clock_ms() - since;
+}
+
+/* A delivery without sets that is stuck, as somebody else has the lock. */
+struct stuck {
+    struct gb_clerk *clerk;
+    struct gb_lock lock;
+    struct gb_request request;
+    struct gb_delivery delivery;
+    pthread_t thread;
+    enum gb_err err;
+};
+
+static void *
+deliver_it(void *arg)
+{
+    struct stuck *k = arg;
+    struct gb_fail ignored = {0};
+    struct gb_intake in = gb_clerk_intake(k->clerk);
+    k->err = in.deliver(in.arg, &k->delivery, &ignored);
+    return NULL;
+}
+
+static void
+begin_stuck(struct scene *s, struct stuck *k)
+{
+    char path[GB_FILE_PATH_MAX];
+    *k = (struct stuck){.request = {.device = 1}};
+    k->delivery.request = &k->request;
+    gb_office_path(s->w.hub, "lock", path);
+    GOOD(gb_clerk_start(s->w.hub, &k->clerk, &why));
+    GOOD(gb_lock_take(&k->lock, path, "test", 0, &why));
+    assert_int_equal(pthread_create(&k->thread, NULL, deliver_it, k), 0);
+}
+
+static void
+end_stuck(struct stuck *k)
+{
+    assert_int_equal(pthread_join(k->thread, NULL), 0);
+    assert_int_equal(k->err, GB_OK);
+    gb_clerk_stop(k->clerk);
+}
+
+static void *
+rest_long(void *arg)
+{
+    gb_clerk_rest(arg);
+    return NULL;
+}
+
+/* While a delivery is at work an answer waits, but not for ever: of two the
+ * second begins when the first has waited in vain, and sees the end. */
+static void
+test_answers_rest(void **state)
+{
+    struct stuck k;
+    int64_t waited = 0, tries_end = clock_ms() + 5000;
+    begin_stuck(*state, &k);
+    /* until the delivery has come there is nothing to wait for */
+    while (waited < GB_CLERK_REST_MS && clock_ms() < tries_end)
+        waited = rest(k.clerk);
+    assert_in_range(waited, GB_CLERK_REST_MS, GB_CLERK_REST_MS + 1000);
+    assert_int_equal(k.delivery.now_ms, 0);
+    gb_lock_release(&k.lock);
+    assert_in_range(rest(k.clerk), 0, GB_CLERK_REST_MS - 1);
+    assert_int_not_equal(k.delivery.now_ms, 0); /* it has been taken in */
+    assert_in_range(rest(k.clerk), 0, GB_CLERK_REST_MS - 1);
+    end_stuck(&k);
+}
+
+/* Many who rest, and bundles that are never read to their end: the work that
+ * was handed in is done, and the thread ends. */
+static void
+test_end_hangs_on_nobody(void **state)
+{
+    struct stuck k;
+    pthread_t resting[8];
+    begin_stuck(*state, &k);
+    for (int i = 0; i < 8; i++) {
+        gb_clerk_enter(k.clerk);
+        assert_int_equal(pthread_create(&resting[i], NULL, rest_long, k.clerk),
+                         0);
+    }
+    gb_lock_release(&k.lock);
+    int64_t since = clock_ms();
+    for (int i = 0; i < 8; i++)
+        pthread_join(resting[i], NULL);
+    end_stuck(&k);
+    assert_in_range(clock_ms() - since, 0, 2 * GB_CLERK_REST_MS);
+}
+
+/* What goes by itself anyway does not wait for bundles that are being read: one
+ * who reads slowly would hold up everybody's answer. */
+static void
+test_only_sets_are_gathered(void **state)
+{
+    struct scene *s = *state;
+    struct gb_clerk *clerk;
+    int64_t least = INT64_MAX;
+    GOOD(gb_clerk_start(s->w.hub, &clerk, &why));
+    struct gb_intake in = gb_clerk_intake(clerk);
+    for (int i = 0; i < 8; i++)
+        gb_clerk_enter(clerk);
+    for (int i = 0; i < 5; i++) {
+        struct gb_handed handed = {.device = 1, .to = 1, .serial = i};
+        int64_t since = clock_ms();
+        GOOD(in.hand(in.arg, &handed, &why));
+        int64_t took = clock_ms() - since;
+        least = took < least ? took : least;
+    }
+    gb_clerk_stop(clerk);
+    assert_in_range(least, 0, GB_CLERK_GATHER_MS - 1);
+}
+
 int
 main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_commit_is_bounded),
-        TEST(test_clerk_is_bounded),
+        TEST(test_commit_is_bounded),      TEST(test_clerk_is_bounded),
+        TEST(test_answers_rest),           TEST(test_end_hangs_on_nobody),
+        TEST(test_only_sets_are_gathered),
     };
     return gb_crypto_init(&why) || cmocka_run_group_tests(tests, NULL, NULL);
 }
