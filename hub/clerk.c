@@ -24,7 +24,8 @@ struct gb_clerk {
     pthread_cond_t work, done;
     struct job *first, **last;
     unsigned queued, reading; /* jobs; bundles being read */
-    bool delivering;          /* sets are being taken in */
+    unsigned telling; /* handhelds whose work is durable, not told yet */
+    bool delivering;  /* sets are being taken in */
     bool stop;
 };
 
@@ -58,6 +59,18 @@ gather(struct gb_clerk *c)
     while (!c->stop && c->first->delivery && c->queued < c->reading)
         if (pthread_cond_timedwait(&c->work, &c->mutex, &until) == ETIMEDOUT)
             break;
+}
+
+/* Wait until nobody brings work or is to be told of it, or the time for that is
+ * over; false when there is something to do.  With the mutex. */
+static bool
+idle(struct gb_clerk *c)
+{
+    struct timespec until = in_ms(GB_CLERK_REST_MS);
+    while (!c->first && !c->stop && c->reading + c->telling)
+        if (pthread_cond_timedwait(&c->work, &c->mutex, &until) == ETIMEDOUT)
+            break;
+    return !c->first;
 }
 
 /* How much the sets of a job are; 0 of another kind. */
@@ -154,10 +167,10 @@ work(void *arg)
             j = next;
         }
         pthread_cond_broadcast(&c->done);
-        if (c->first)
+        if (!idle(c))
             continue;
         pthread_mutex_unlock(&c->mutex);
-        gb_state_checkpoint(c->office->state); /* while nobody waits */
+        gb_state_checkpoint(c->office->state);
         pthread_mutex_lock(&c->mutex);
     }
     pthread_mutex_unlock(&c->mutex);
@@ -228,11 +241,30 @@ gb_clerk_leave(struct gb_clerk *c)
 }
 
 void
+gb_clerk_tell(struct gb_clerk *c)
+{
+    pthread_mutex_lock(&c->mutex);
+    c->telling++;
+    pthread_mutex_unlock(&c->mutex);
+}
+
+void
+gb_clerk_told(struct gb_clerk *c)
+{
+    pthread_mutex_lock(&c->mutex);
+    if (!--c->telling) {
+        pthread_cond_signal(&c->work);
+        pthread_cond_broadcast(&c->done);
+    }
+    pthread_mutex_unlock(&c->mutex);
+}
+
+void
 gb_clerk_rest(struct gb_clerk *c)
 {
     struct timespec until = in_ms(GB_CLERK_REST_MS);
     pthread_mutex_lock(&c->mutex);
-    while (c->delivering || (c->first && c->first->delivery))
+    while (c->delivering || c->telling || (c->first && c->first->delivery))
         if (pthread_cond_timedwait(&c->done, &c->mutex, &until) == ETIMEDOUT)
             break;
     pthread_mutex_unlock(&c->mutex);

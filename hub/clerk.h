@@ -30,8 +30,12 @@ struct gb_intake gb_clerk_intake(struct gb_clerk *c);
  */
 void gb_clerk_enter(struct gb_clerk *c);
 void gb_clerk_leave(struct gb_clerk *c);
-/* Until no delivery is at work or waits for it, at most GB_CLERK_REST_MS: for
- * who would only take processors from them. */
+/* Somebody's work is durable and is about to be acknowledged, and that it was.
+ */
+void gb_clerk_tell(struct gb_clerk *c);
+void gb_clerk_told(struct gb_clerk *c);
+/* Until no delivery is at work, waits for it or is to be acknowledged, at most
+ * GB_CLERK_REST_MS: for who would only take processors from them. */
 void gb_clerk_rest(struct gb_clerk *c);
 
 #endif

@@ -43,6 +43,7 @@ struct sync {
     char peer[64];
     struct gb_ingest in;
     struct gb_answer answer;
+    bool telling;  /* gb_clerk_tell() */
     bool answered; /* with the delta, or the attempt at one */
     struct gb_spool reply;
     struct gb_fail fail; /* the first; code GB_OK while all is well */
@@ -205,9 +206,19 @@ make_answer(struct sync *s, struct gb_fail *fail)
     return e;
 }
 
+/* The acknowledgement has been sent, or cannot be any more. */
+static void
+told(struct sync *s)
+{
+    if (s->telling)
+        gb_clerk_told(s->server->clerk);
+    s->telling = false;
+}
+
 static void
 answer(struct sync *s)
 {
+    told(s);
     s->answered = true;
     make_answer(s, &s->fail);
     tell(s, s->answer.to);
@@ -229,7 +240,9 @@ next(void *context, struct gb_buf *piece)
     struct sync *s = context;
     struct gb_fail ignored = {0};
     if (!s->answered && s->reply.read == s->reply.len) {
-        /* it is safe by now: whoever still brings work goes first */
+        /* it is safe by now: whoever still brings work, or does not know that
+         * it is, goes first */
+        told(s);
         gb_clerk_rest(s->server->clerk);
         setpriority(PRIO_PROCESS, (id_t)gettid(), ANSWER_NICE);
         const struct gb_bundle_out begun = s->answer.out;
@@ -248,6 +261,8 @@ static void
 end(void *context, struct gb_http_reply *reply)
 {
     struct sync *s = context;
+    gb_clerk_tell(s->server->clerk);
+    s->telling = true;
     finish(s);
     set_answer(s);
     gb_ingest_release(&s->in); /* others need the memory meanwhile */
@@ -282,6 +297,7 @@ static void
 close_sync(void *context)
 {
     struct sync *s = context;
+    told(s);
     if (s->reply.len && !s->answered) {
         gb_fail_set(&s->fail, GB_E_NETWORK,
                     "the connection broke before the answer");

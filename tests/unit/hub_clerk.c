@@ -289,6 +289,26 @@ test_answers_rest(void **state)
     end_stuck(&k);
 }
 
+/* Whoever's work is durable is told so first, if that takes no time. */
+static void
+test_answers_rest_for_acknowledgements(void **state)
+{
+    struct scene *s = *state;
+    struct gb_clerk *clerk;
+    pthread_t resting;
+    GOOD(gb_clerk_start(s->w.hub, &clerk, &why));
+    gb_clerk_tell(clerk);
+    gb_clerk_tell(clerk);
+    gb_clerk_told(clerk);
+    assert_in_range(rest(clerk), GB_CLERK_REST_MS, GB_CLERK_REST_MS + 1000);
+    int64_t since = clock_ms();
+    assert_int_equal(pthread_create(&resting, NULL, rest_long, clerk), 0);
+    gb_clerk_told(clerk);
+    pthread_join(resting, NULL);
+    assert_in_range(clock_ms() - since, 0, GB_CLERK_REST_MS - 1);
+    gb_clerk_stop(clerk);
+}
+
 /* Many who rest, and bundles that are never read to their end: the work that
  * was handed in is done, and the thread ends. */
 static void
@@ -338,9 +358,12 @@ main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_commit_is_bounded),      TEST(test_clerk_is_bounded),
-        TEST(test_answers_rest),           TEST(test_end_hangs_on_nobody),
+        TEST(test_commit_is_bounded),
+        TEST(test_clerk_is_bounded),
+        TEST(test_answers_rest),
+        TEST(test_end_hangs_on_nobody),
         TEST(test_only_sets_are_gathered),
+        TEST(test_answers_rest_for_acknowledgements),
     };
     return gb_crypto_init(&why) || cmocka_run_group_tests(tests, NULL, NULL);
 }
