@@ -25,6 +25,7 @@ grep -q '^gengbu-audit .*init.out' "$T/walk" || fail "no walk in README.md"
 (cd "$clone" && bash -e "$T/walk") >"$T/out" 2>"$T/err" ||
     fail "$(tail -n 3 "$T/out" "$T/err")"
 for words in "水浸  3号楼大堂 .*严重 *水管滴漏" "sent 1 change set .* 1 accepted" \
-    "^OK$"; do
+    "^OK$" 'Good "changeset@gengbu" signature for 1@'; do
     grep -q "$words" "$T/out" || fail "no '$words': $(cat "$T/out")"
 done
+grep -q 'Good "git" signature for ledger' "$T/err" || fail "$(cat "$T/err")"
