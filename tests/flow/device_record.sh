@@ -69,6 +69,8 @@ gengbu void "$j" patrol 1-1 --reason 误建 --actor 0-1
 refused 1 "the record is void" gengbu set "$j" patrol 1-1 state=in_progress
 refused 1 "needs level 2, of whoever acts and of the handheld" gengbu void "$j" patrol 1-2 试试
 gengbu void "$j" patrol 1-2 重复 --actor 0-1
+refused 1 "unit: only the office writes this: \`gengbu-hub load\`" \
+    gengbu record "$j" unit building=3 room=1
 
 # ------------------------------------------------------- list and show
 
