@@ -104,7 +104,7 @@ gengbu list "$j" sos | grep -q "^$id .*2026-11-24 23:11:00" ||
 # ------------------------------------------------------------ refused
 
 had=$(unsent)
-refused 1 "did you mean patrol" gengbu record "$j" patrl route_id=1
+refused 1 "did you mean patrol? .gengbu list" gengbu record "$j" patrl route_id=1
 refused 1 "did you mean state" gengbu set "$j" patrol 1-2 sate=done
 refused 1 "there are staff" gengbu list "$j" zzzzzzzz
 refused 1 "there are" gengbu record "$j" sos zzzzzzzz=1
