@@ -226,7 +226,7 @@ install: all ## PREFIX=/usr/local DESTDIR=
 	    "$(sharedir)/gengbu/schema" "$(sharedir)/man/man1" 2>/dev/null && \
 	    test -w "$(bindir)" || { echo "make install: you may not write to" \
 	    "$(DESTDIR)$(PREFIX): do it as root, or into a folder of your own:" \
-	    "make install PREFIX=\$$HOME/gengbu" >&2; exit 1; }
+	    "make install PREFIX=\$$HOME/.local" >&2; exit 1; }
 	@echo "  INSTALL $(DESTDIR)$(PREFIX)"
 	$(Q)install -m 755 $(PROGRAMS) "$(bindir)"
 	$(Q)install -m 644 $(A) "$(libdir)"

@@ -34,8 +34,9 @@ gb_fields_look(const struct gb_folder *f, int table, enum gb_err e,
     if (e != GB_E_MISSING && e != GB_E_VALUE && e != GB_E_UNKNOWN)
         return e;
     const struct gb_schema *s = gb_journal_schema(f->journal);
-    return gb_fail_set(fail, e, "%s: `gengbu list %s%s%s` shows what there is",
-                       why.text, f->path, table < 0 ? "" : " ",
+    bool asks = why.text[strlen(why.text) - 1] == '?'; /* did you mean X? */
+    return gb_fail_set(fail, e, "%s%s `gengbu list %s%s%s` shows what there is",
+                       why.text, asks ? "" : ":", f->path, table < 0 ? "" : " ",
                        table < 0 ? "" : s->tables[table].name);
 }
 

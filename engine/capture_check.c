@@ -7,6 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define LEVEL_MOST 8 /* of a handheld; above is the office alone */
+
 /* "a, b or c", as much as fits. */
 static void
 list_enums(const struct gb_column *c, char *out, size_t size)
@@ -101,6 +103,10 @@ gb_capture_actor(const struct gb_journal *j, const struct gb_table *t,
         return gb_fail_set(fail, GB_E_REFUSED,
                            "nobody is signed in: use `gengbu signin`, or "
                            "--actor");
+    if (level > LEVEL_MOST)
+        return gb_fail_set(fail, GB_E_AUTHORITY,
+                           "%s: only the office writes this: `gengbu-hub load`",
+                           t->name);
     if (j->c.level < level)
         return gb_fail_set(fail, GB_E_AUTHORITY,
                            "%s: needs level %d, of whoever acts and of the "

@@ -94,8 +94,8 @@ enum gb_err gb_term_zone(const char *name, struct gb_fail *fail);
 const char *gb_term_time(char out[GB_TERM_SIZE], int64_t ms);
 const char *gb_term_date(char out[GB_TERM_SIZE], int64_t ms);
 const char *gb_term_clock(char out[GB_TERM_SIZE], int64_t ms);
-/* Whether an INTEGER of this name is a time, as it ends in _at, _start, _end or
- * _ms; and whether a value of it can be one (1990 and later). */
+/* Whether an INTEGER of this name is a time, as it ends in _at, _start, _end,
+ * _ms or deadline; and whether a value of it can be one (1990 and later). */
 bool gb_term_time_name(const char *name);
 bool gb_term_is_time(const char *name, int64_t ms);
 /* Such a time as people write it: "2026-11-23 08:30", with seconds or a T in

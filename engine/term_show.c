@@ -216,7 +216,8 @@ local_time(int64_t ms, struct tm *tm)
 bool
 gb_term_time_name(const char *name)
 {
-    static const char *const ends[] = {"_at", "_start", "_end", "_ms"};
+    static const char *const ends[] = {"_at", "_start", "_end", "_ms",
+                                       "deadline"};
     size_t len = strlen(name);
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
         size_t n = strlen(ends[i]);

@@ -24,13 +24,12 @@ static const char *const kinds[] = {"cell", "void", "rival"};
 
 /* Who made this write, of what the ledger says. */
 static enum gb_err
-actor_of(struct listing *l, const struct gb_sib *s, int64_t *actor,
+actor_of(struct listing *l, int device, int64_t stamp, int64_t *actor,
          struct gb_fail *fail)
 {
     const struct gb_past_set *set;
     const struct gb_op *op;
-    enum gb_err e =
-        gb_past_find(&l->past, s->device, s->stamp, &set, &op, fail);
+    enum gb_err e = gb_past_find(&l->past, device, stamp, &set, &op, fail);
     *actor = op ? op->actor : -1;
     return e;
 }
@@ -62,21 +61,30 @@ widest(struct gb_buf *out, const struct gb_conflict *c)
     return width;
 }
 
+/* "  TIME  device 1  NAME" */
+static enum gb_err
+print_who(struct listing *l, int device, int64_t stamp, struct gb_fail *fail)
+{
+    char who[GB_PAST_ACTOR] = "?", when[GB_TERM_SIZE];
+    int64_t actor;
+    enum gb_err e = actor_of(l, device, stamp, &actor, fail);
+    if (actor >= 0)
+        gb_past_actor(l->look.state, actor, who);
+    gb_buf_printf(&l->out, "  %s  device %d  ",
+                  gb_term_time(when, gb_stamp_ms(stamp)), device);
+    gb_term_clean(&l->out, gb_span_text(who));
+    return e;
+}
+
 static enum gb_err
 print_sib(struct listing *l, const struct gb_conflict *c, int i, size_t width,
           struct gb_fail *fail)
 {
     const struct gb_sib *s = &c->sibs[i];
-    char who[GB_PAST_ACTOR] = "?", when[GB_TERM_SIZE];
-    int64_t actor;
-    enum gb_err e = actor_of(l, s, &actor, fail);
-    if (actor >= 0)
-        gb_past_actor(l->look.state, actor, who);
     gb_buf_printf(&l->out, "  %d  ", i + 1);
     size_t has = print_value(&l->out, c, i);
-    gb_buf_printf(&l->out, "%*s  %s  device %d  ", (int)(width - has), "",
-                  gb_term_time(when, gb_stamp_ms(s->stamp)), s->device);
-    gb_term_clean(&l->out, gb_span_text(who));
+    gb_buf_printf(&l->out, "%*s", (int)(width - has), "");
+    enum gb_err e = print_who(l, s->device, s->stamp, fail);
     gb_buf_text(&l->out, i == c->shown ? "  (shows)\n" : "\n");
     return e;
 }
@@ -95,15 +103,25 @@ print_rival(struct listing *l, const struct gb_conflict *c)
 }
 
 /* A record beneath its void. */
-static void
-print_void(struct listing *l, const struct gb_conflict *c)
+static enum gb_err
+print_void(struct listing *l, const struct gb_conflict *c, const char *id,
+           struct gb_fail *fail)
 {
     char reason[GB_FIELD_TEXT];
-    gb_buf_text(&l->out, "  NEEDS A PERSON\n");
-    struct gb_value v = gb_value_text(c->rec->voids->reason);
-    gb_buf_text(&l->out, "  void (");
+    const struct gb_void *first = c->rec->voids;
+    const char *table = c->rec->table->name;
+    struct gb_value v = gb_value_text(first->reason);
+    gb_buf_text(&l->out, "  NEEDS A PERSON; written by somebody who had not "
+                         "seen the void\n  void (");
     gb_term_clean(&l->out, gb_span_text(gb_field_text(reason, &v)));
-    gb_buf_text(&l->out, "), and written by somebody who had not seen it\n");
+    gb_buf_text(&l->out, ")");
+    enum gb_err e = print_who(l, first->device, first->stamp, fail);
+    gb_buf_printf(&l->out,
+                  "\n  `gengbu-hub explain HUB %s %s` shows what was written; "
+                  "when it is seen:\n  `gengbu-hub resolve HUB %s:%s --actor "
+                  "STAFF --reason TEXT`\n",
+                  table, id, table, id);
+    return e;
 }
 
 static enum gb_err
@@ -125,7 +143,7 @@ print_conflict(struct listing *l, const struct gb_conflict *c,
     else if (c->kind == GB_CONFLICT_RIVAL)
         print_rival(l, c);
     else
-        print_void(l, c);
+        e = print_void(l, c, id, fail);
     for (int i = 0; i < c->n && !e; i++)
         e = print_sib(l, c, i, width, fail);
     return e;
@@ -141,7 +159,7 @@ write_sib(struct listing *l, const struct gb_conflict *c, int i,
     struct gb_json_writer *w = &l->json;
     char who[GB_PAST_ACTOR];
     int64_t actor;
-    enum gb_err e = actor_of(l, s, &actor, fail);
+    enum gb_err e = actor_of(l, s->device, s->stamp, &actor, fail);
     gb_json_begin_object(w);
     gb_json_pair_int(w, "n", i + 1);
     gb_json_key(w, "value");

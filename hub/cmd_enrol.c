@@ -373,6 +373,11 @@ tell(const struct enrolling *w)
     if (w->bare)
         printf("The records do not fit a ticket: the handheld needs one sync "
                "before it works.\n");
+    if (!*en->attributes &&
+        scope_asks(gb_state_schema(w->office->state), "", 0, true))
+        printf("It gets only what concerns everybody, until `gengbu-hub enrol "
+               "HUB --device %d\n--set NAME=VALUE` says what it is for.\n",
+               en->device);
 }
 
 int

@@ -13,7 +13,15 @@ path_of(char out[GB_FILE_PATH_MAX], const struct gb_look *v, const char *name)
     snprintf(out, GB_FILE_PATH_MAX, "%.3000s/%s", v->path, name);
 }
 
-/* The site's id from its file, as gb_office_open() reads it. */
+static bool
+is_journal(const struct gb_look *v)
+{
+    char path[GB_FILE_PATH_MAX];
+    path_of(path, v, "journal.db");
+    return !access(path, F_OK);
+}
+
+/* The site's id, which every file of the folder must agree on. */
 static enum gb_err
 read_site(struct gb_look *v, struct gb_fail *fail)
 {
@@ -23,7 +31,11 @@ read_site(struct gb_look *v, struct gb_fail *fail)
     path_of(path, v, "site");
     enum gb_err e = gb_file_read(path, &text, fail);
     if (e == GB_E_MISSING)
-        e = gb_fail_set(fail, e, "%s is not a hub: `gengbu-hub init` makes one",
+        e = gb_fail_set(fail, e,
+                        is_journal(v)
+                            ? "%s is a handheld's journal: use `gengbu`"
+                            : "%s is not a hub: `gengbu-hub init` "
+                              "makes one",
                         v->path);
     if (!e &&
         (text.len != 33 || !gb_hex_decode(v->site, 16, GB_SPAN(text.ptr, 32))))

@@ -8,6 +8,7 @@
 
 #include "engine/keyfile.h"
 #include "hub/clock.h"
+#include "hub/look.h"
 #include "hub/office_private.h"
 #include "hub/replay.h"
 
@@ -98,22 +99,12 @@ read_keys(struct gb_office *o, struct gb_fail *fail)
     return e;
 }
 
-/* The site's id, which every file of the folder must agree on. */
 static enum gb_err
 read_site(struct gb_office *o, struct gb_fail *fail)
 {
-    char path[GB_FILE_PATH_MAX];
-    struct gb_buf text;
-    gb_buf_init(&text, 256);
-    gb_office_path(o, "site", path);
-    enum gb_err e = gb_file_read(path, &text, fail);
-    if (e == GB_E_MISSING)
-        e = gb_fail_set(fail, e, "%s is not a hub: `gengbu-hub init` makes one",
-                        o->path);
-    if (!e &&
-        (text.len != 33 || !gb_hex_decode(o->site, 16, GB_SPAN(text.ptr, 32))))
-        e = gb_fail_set(fail, GB_E_FORMAT, "%s is damaged", path);
-    gb_buf_release(&text);
+    struct gb_look look;
+    enum gb_err e = gb_look_site(o->path, &look, fail);
+    memcpy(o->site, look.site, sizeof o->site);
     return e;
 }
 

@@ -57,26 +57,30 @@ gb_rival_claims(const struct gb_lost_claim *c, struct gb_buf *out)
     columns(c->rec->table, false, ", ", out);
 }
 
-/* "  1  appointment:1-15  NAME  device 1  TIME" */
+/* "  1  appointment:1-15  TIME  device 1  NAME" */
 static void
-print_side(struct gb_state *st, int n, const struct gb_rec *r,
+print_side(struct gb_state *st, int n, const struct gb_rec *r, int width,
            struct gb_buf *out)
 {
     char id[GB_ID_TEXT], who[GB_PAST_ACTOR], when[GB_TERM_SIZE];
     gb_id_print(id, r->id);
-    gb_buf_printf(out, "  %d  %s:%s  ", n, r->table->name, id);
+    gb_buf_printf(out, "  %d  %s:%-*s  %s  device %d  ", n, r->table->name,
+                  width, id, gb_term_time(when, gb_stamp_ms(r->stamp)),
+                  gb_id_device(r->id));
     gb_term_clean(out, gb_span_text(gb_past_actor(st, r->actor, who)));
-    gb_buf_printf(out, "  device %d  %s", gb_id_device(r->id),
-                  gb_term_time(when, gb_stamp_ms(r->stamp)));
 }
 
 void
 gb_rival_print(struct gb_state *st, const struct gb_lost_claim *c,
                struct gb_buf *out)
 {
-    print_side(st, 1, &c->holder, out);
+    char a[GB_ID_TEXT], b[GB_ID_TEXT];
+    gb_id_print(a, c->holder.id);
+    gb_id_print(b, c->rec->id);
+    size_t width = strlen(strlen(a) > strlen(b) ? a : b);
+    print_side(st, 1, &c->holder, (int)width, out);
     gb_buf_text(out, "  (holds)\n");
-    print_side(st, 2, c->rec, out);
+    print_side(st, 2, c->rec, (int)width, out);
     gb_buf_text(out, "\n");
 }
 

@@ -253,16 +253,16 @@ WITH day AS (
 ), expected AS (
     SELECT patrol_id, state, checkpoint_id, now_ms,
            midnight + from_ms + CASE WHEN midnight + to_ms < planned_start
-                                     THEN 86400000 ELSE 0 END AS window_from,
+                                     THEN 86400000 ELSE 0 END AS window_from_at,
            midnight + to_ms + CASE WHEN midnight + to_ms < planned_start
-                                   THEN 86400000 ELSE 0 END AS window_to
+                                   THEN 86400000 ELSE 0 END AS window_to_at
     FROM day
 )
 SELECT x.patrol_id, x.checkpoint_id, s.id AS scan_id, s.scanned_at,
-       x.window_from, x.window_to,
+       x.window_from_at, x.window_to_at,
        CASE WHEN s.id IS NULL THEN 'missed'
-            WHEN s.scanned_at < x.window_from THEN 'early'
-            WHEN s.scanned_at > x.window_to THEN 'late'
+            WHEN s.scanned_at < x.window_from_at THEN 'early'
+            WHEN s.scanned_at > x.window_to_at THEN 'late'
             ELSE 'on_time' END AS timing,
        CASE WHEN s.id IS NULL THEN k.reason ELSE s.reason END AS reason
 FROM expected AS x
@@ -275,7 +275,7 @@ LEFT JOIN (SELECT patrol_id, checkpoint_id, max(reason) AS reason
            GROUP BY patrol_id, checkpoint_id) AS k
     ON k.patrol_id = x.patrol_id AND k.checkpoint_id = x.checkpoint_id
 WHERE s.id IS NOT NULL OR x.state IN ('done', 'stopped', 'absent')
-      OR x.window_to < x.now_ms;
+      OR x.window_to_at < x.now_ms;
 
 -- What makes a scan suspicious; skips read nothing and are left out.
 --   burst         more than 8 scans of one handheld within 10 minutes

@@ -69,6 +69,8 @@ gengbu void "$j" patrol 1-1 --reason 误建 --actor 0-1
 refused 1 "the record is void" gengbu set "$j" patrol 1-1 state=in_progress
 refused 1 "needs level 2, of whoever acts and of the handheld" gengbu void "$j" patrol 1-2 试试
 gengbu void "$j" patrol 1-2 重复 --actor 0-1
+refused 1 "unit: only the office writes this: \`gengbu-hub load\`" \
+    gengbu record "$j" unit building=3 room=1
 
 # ------------------------------------------------------- list and show
 
@@ -102,7 +104,7 @@ gengbu list "$j" sos | grep -q "^$id .*2026-11-24 23:11:00" ||
 # ------------------------------------------------------------ refused
 
 had=$(unsent)
-refused 1 "did you mean patrol" gengbu record "$j" patrl route_id=1
+refused 1 "did you mean patrol? .gengbu list" gengbu record "$j" patrl route_id=1
 refused 1 "did you mean state" gengbu set "$j" patrol 1-2 sate=done
 refused 1 "there are staff" gengbu list "$j" zzzzzzzz
 refused 1 "there are" gengbu record "$j" sos zzzzzzzz=1

@@ -130,6 +130,10 @@ refused 1 "$T/empty: this is not a journal" gengbu status "$T/empty"
 refused 1 "$hub: this is the office's hub: use \`gengbu-hub\`" \
     gengbu list "$hub" unit
 refused 1 "$T/empty is not a hub" gengbu-hub status "$T/empty"
+for command in status "enrol --name x"; do
+    refused 1 "$j is a handheld's journal: use \`gengbu\`" \
+        gengbu-hub $command "$j"
+done
 refused 1 "$T/empty" gengbu-audit "$T/empty"
 # two processes on one journal: the second waits, then names the first
 python3 - "$j/lock" "$build/gengbu" "$j" <<'E2'

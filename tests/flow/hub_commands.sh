@@ -89,6 +89,7 @@ refused 2 'given twice' gengbu-hub enrol "$hub" --name x --set a=1 --set a=2
 refused 2 'such as' gengbu-hub enrol "$hub" --name x --url example.org
 same "$(gengbu-hub devices "$hub" --json)" '[]' "no device was made"
 handheld 1 1 A3
+! grep -q 'concerns everybody' "$T/enrol.out" || fail "$(cat "$T/enrol.out")"
 gengbu-hub enrol "$hub" --device 1 --set zone=A3 2>"$T/err" >"$T/out"
 grep -q '^gengbu-hub: note: --set zone chooses no records' "$T/err" ||
     fail "a mistyped attribute: $(cat "$T/err")"
@@ -213,6 +214,12 @@ gengbu sync "$T/2" >/dev/null
 gengbu sync "$T/1" >/dev/null
 gengbu-hub conflicts "$hub" --json >"$T/conflicts"
 grep -q '"kind": "void"' "$T/conflicts" || fail "$(cat "$T/conflicts")"
+gengbu-hub conflicts "$hub" >"$T/conflicts"
+for words in "^  void (重复)  20.*  device 2  王主管 0-1$" \
+    "explain HUB service_request $id. shows what was written" \
+    "resolve HUB service_request:$id --actor STAFF --reason TEXT"; do
+    grep -q "$words" "$T/conflicts" || fail "no '$words': $(cat "$T/conflicts")"
+done
 gengbu-hub resolve "$hub" "service_request:$id" --actor @l --reason 看过 \
     >/dev/null
 gengbu-hub conflicts "$hub" --json >"$T/conflicts"

@@ -14,6 +14,11 @@ sites()
 sites "$hub/hub.db" "of a new hub"
 printf 'ref,building,floor,room,area\nu1,3,12,1202,A\n' >"$T/unit.csv"
 gengbu-hub load "$hub" unit "$T/unit.csv" >"$T/out"
+printf 'ref,name,area\nr1,夜巡,A\n' >"$T/route.csv"
+gengbu-hub load "$hub" route "$T/route.csv" >"$T/out"
+printf 'ref,route_id,name,window_start,window_end\nc1,@r1,大堂,480,840\n' \
+    >"$T/checkpoint.csv"
+gengbu-hub load "$hub" checkpoint "$T/checkpoint.csv" >"$T/out"
 gengbu-hub enrol "$hub" --name one --level 2 --set area=A --out "$T/1.ticket" \
     >"$T/out"
 gengbu init "$T/1" --ticket "$T/1.ticket" >"$T/out"
@@ -38,6 +43,20 @@ outside()
 same "$(outside "$T/1/journal.db")" "$check 2026-11-24" "outside on a handheld"
 gengbu list "$T/1" work_outside_hours --json >"$T/list"
 same "$(grep -c '"check_id"' "$T/list")" 1 "checks that are listed"
+
+# A deadline is a time for people, and so are the ends of a checkpoint's window.
+gengbu record "$T/1" patrol route_id=@r1 planned_start="2025-11-24 07:00" \
+    >"$T/out"
+gengbu list "$T/1" scan_timing >"$T/list"
+grep -q '2025-11-24 08:00:00  *2025-11-24 14:00:00' "$T/list" ||
+    fail "scan_timing: $(cat "$T/list")"
+gengbu record "$T/1" violation permit_id="$permit" kind=smoking severity=minor \
+    deadline="2025-11-25 18:00" >"$T/out"
+for table in violation rectification_overdue; do
+    gengbu list "$T/1" $table >"$T/list"
+    grep -q '2025-11-25 18:00:00' "$T/list" || fail "$table: $(cat "$T/list")"
+done
+gengbu show "$T/1" violation | grep -q '整改期限 *time' || fail "no time"
 
 serve_hub
 gengbu sync "$T/1" --hub "$url" >"$T/out"

@@ -45,8 +45,8 @@ settle='gengbu void.* one of the two.*gengbu set.*state IN'
 gengbu-hub conflicts "$hub" >"$T/list"
 in_file "$T/list" \
     "^appointment:$lost  NEEDS A PERSON; both claim kind, slot_start$" \
-    "^  1  appointment:$held  王主管 0-1  device 1  $day  (holds)$" \
-    "^  2  appointment:$lost  李四 0-[0-9]*  device 2  $day$" \
+    "^  1  appointment:$held *  $day  device 1  王主管 0-1  (holds)$" \
+    "^  2  appointment:$lost *  $day  device 2  李四 0-[0-9]*$" \
     "^  on a handheld: .*$settle" \
     "^appointment:$first:state  decided by its rule" \
     "^1 need a person, 1 decided by their rule$"
@@ -76,8 +76,8 @@ E3
 
 gengbu-hub explain "$hub" appointment "$lost" >"$T/why"
 in_file "$T/why" "NEEDS A PERSON; both claim kind, slot_start" \
-    "  1  appointment:$held  王主管 0-1  device 1  $day  (holds)$" \
-    "  2  appointment:$lost  李四 0-[0-9]*  device 2  $day$" "on a handheld: .*$settle"
+    "  1  appointment:$held *  $day  device 1  王主管 0-1  (holds)$" \
+    "  2  appointment:$lost *  $day  device 2  李四 0-[0-9]*$" "on a handheld: .*$settle"
 gengbu-hub explain "$hub" appointment "$lost" --json >"$T/json"
 python3 - "$T/json" <<'E3'
 import json, sys
