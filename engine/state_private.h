@@ -171,9 +171,6 @@ struct gb_turn {
 enum gb_err gb_state_op(struct gb_state *st, struct gb_applying *a,
                         const struct gb_turn *turn, enum gb_code *code,
                         struct gb_fail *fail);
-/* The operation's table in the current schema: tables keep their names. */
-int gb_state_table(const struct gb_state *st, const struct gb_schema *s,
-                   const struct gb_op *op);
 /* Visit the records that the operation needs and that are not there. */
 typedef enum gb_err gb_missing_fn(struct gb_state *st, int table, int64_t id,
                                   void *context, struct gb_fail *fail);
