@@ -12,6 +12,7 @@
 
 #include "engine/id.h"
 #include "engine/tlv.h"
+#include "tests/unit/support/good.h"
 #include "tests/unit/support/state_world.h"
 
 /* What is in force before and after: a column more, and a claim more. */
@@ -35,7 +36,6 @@ static const char *const sql[] = {
 enum { R, ONLY, C };
 enum { AREA, N, M };
 
-static struct gb_fail why;
 static struct gb_schema *schemas[2];
 
 static int
