@@ -1,5 +1,5 @@
 /*
- * rule.c - conflict rules as text (design §4).
+ * rule.c - conflict rules as text; what they do is in docs/MERGE.md.
  *
  *   rule    = "fact" | "last" | "first" | "sum" | "role" | "review"
  *           | ("max" | "min") [back]
