@@ -178,7 +178,7 @@ enum gb_err
 gb_state_bury(struct gb_state *st, const struct gb_effect *later, int table,
               struct gb_fail *fail)
 {
-    struct gb_held h = {0};
+    struct gb_held *h = &st->waits;
     bool row;
     enum gb_err e;
     sqlite3_stmt *s = gb_state_sql(st, GB_SQL_WAIT_OF);
@@ -188,16 +188,15 @@ gb_state_bury(struct gb_state *st, const struct gb_effect *later, int table,
         struct gb_effect waiting = {.device = sqlite3_column_int(s, 0),
                                     .stamp = sqlite3_column_int64(s, 1)};
         int index = sqlite3_column_int(s, 3);
-        e = gb_held_open(st, &h, (uint64_t)sqlite3_column_int64(s, 2), fail);
-        if (!e && h.good && index < h.set.nops) {
-            waiting.op = &h.set.ops[index];
+        e = gb_held_open(st, h, (uint64_t)sqlite3_column_int64(s, 2), fail);
+        if (!e && h->good && index < h->set.nops) {
+            waiting.op = &h->set.ops[index];
             e = bury_one(st, later, table, &waiting, fail);
         }
         if (e)
             break;
     }
     sqlite3_reset(s);
-    gb_held_release(&h);
     return e;
 }
 
