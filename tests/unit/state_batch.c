@@ -20,7 +20,7 @@ static const char *const sql[] = {
     "CREATE TABLE r(id INTEGER PRIMARY KEY, area TEXT, n INTEGER) STRICT;\n"
     "CREATE TABLE only(id INTEGER PRIMARY KEY) STRICT;\n"
     "CREATE TABLE c(id INTEGER PRIMARY KEY, n INTEGER) STRICT;\n"
-    "INSERT INTO rule VALUES('r','area','last'),('r','n','last'),"
+    "INSERT INTO rule VALUES('r','area','last'),('r','n','max'),"
     "('c','n','last');\n"
     "INSERT INTO record(tbl, scope, rival) VALUES"
     "('r','area = :area',NULL),('c',NULL,'n');\n",
@@ -28,7 +28,7 @@ static const char *const sql[] = {
     " STRICT;\n"
     "CREATE TABLE only(id INTEGER PRIMARY KEY) STRICT;\n"
     "CREATE TABLE c(id INTEGER PRIMARY KEY, n INTEGER) STRICT;\n"
-    "INSERT INTO rule VALUES('r','area','last'),('r','n','last'),"
+    "INSERT INTO rule VALUES('r','area','last'),('r','n','max'),"
     "('c','n','last'),('r','m','last');\n"
     "INSERT INTO record(tbl, scope, rival) VALUES"
     "('r','area = :area','n'),('c',NULL,'n');\n",
@@ -250,12 +250,13 @@ a_set_that_waits_is_read_once(void **state)
 {
     struct world w;
     struct gb_op ops[MANY];
-    struct gb_written value = {.column = 0, .value = gb_value_int(7)};
+    struct gb_written value = {.column = N, .value = gb_value_int(7)};
+    struct gb_span area = gb_span_text("a");
     int reads = 0;
     (void)state;
     for (int i = 0; i < MANY; i++)
         ops[i] = (struct gb_op){.kind = i == 1 ? GB_INSERT : GB_SET,
-                                .table = C,
+                                .table = R,
                                 .id = gb_id_make(1, 1),
                                 .values = &value,
                                 .nvalues = 1};
@@ -266,8 +267,11 @@ a_set_that_waits_is_read_once(void **state)
     assert_int_equal(reads, 1);
     send_ops(&w, 1, ops + 2, MANY - 2, schemas[0]);
     assert_int_equal(reads, 2);
+    value = (struct gb_written){.column = AREA, .value = gb_value_text(area)};
+    send_ops(&w, 1, ops + 2, MANY - 2, schemas[0]); /* the latest shows */
+    assert_int_equal(reads, 2);
     sqlite3_trace_v2(gb_state_db(w.st), 0, NULL, NULL);
-    assert_int_equal(world_number(&w, "SELECT count(*) FROM _wait"), 1);
+    assert_int_equal(world_number(&w, "SELECT dead FROM _wait"), 1 << N);
     world_end(&w);
 }
 
