@@ -1,6 +1,6 @@
 /*
  * again.h - a journal that had been a copy goes on under the number of a new
- * ticket (design §2, engine/journal_again.h).
+ * ticket (docs/PROTOCOL.md "A copied journal", engine/journal_again.h).
  *
  * A new journal is made from the ticket beside the old one, asks the hub in one
  * contact what of the old one's work it has, takes over the rest, and then

@@ -14,7 +14,7 @@
  *   GENGBU_BOOT      any word: another word is another start of the system
  *
  * Neither gives anyone a power that setting the clock does not give: the hub
- * judges times by its own clock (design §3).
+ * judges times by its own clock (docs/MERGE.md §11).
  */
 #ifndef GB_DEVICE_CLOCK_H
 #define GB_DEVICE_CLOCK_H

@@ -47,7 +47,7 @@ find_boot(struct gb_journal *j, const struct gb_now *now)
 }
 
 /* Device time: the wall clock at the boot's first operation plus the
- * monotonic clock since (design §3). */
+ * monotonic clock since (FORMAT.md "TIME"). */
 static int64_t
 device_time(struct gb_journal *j, struct gb_now *now)
 {

@@ -1,5 +1,5 @@
 /*
- * clock.h - hybrid logical clock and effective stamps (design §3).
+ * clock.h - hybrid logical clock and effective stamps (docs/MERGE.md §11).
  *
  * A stamp holds 48 bits of milliseconds and 16 of counter in a signed 64-bit
  * integer (Kulkarni et al., "Logical Physical Clocks", 2014).  A counter that
@@ -42,7 +42,7 @@ struct gb_arrival {
 
 /*
  * Effective stamps of a set's operations, out[set->nops]:
- * e_i = max(e_(i-1) + 1, floor + 1, min(t_i + adjust, received))  (design §3).
+ * e_i = max(e_(i-1) + 1, floor + 1, min(t_i + adjust, received))  (M20).
  */
 void gb_clock_effective(const struct gb_set *set, const struct gb_arrival *at,
                         int64_t *out);

@@ -1,6 +1,6 @@
 /*
  * delta.h - from one head of the hub's state to a later one, for one device
- * (design §6 "Deltas", FORMAT.md "Delta").
+ * (docs/FORMAT.md "Delta").
  *
  * A delta is one or more parts, each a container signed by the hub in the
  * namespace delta@gengbu.  Every part names the whole: receiver, from-head,

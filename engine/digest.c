@@ -8,11 +8,7 @@
 static_assert(sizeof(struct gb_sha256_state) >=
                   sizeof(crypto_hash_sha256_state),
               "the library's SHA-256 state fits ours");
-static_assert(sizeof(struct gb_sha512_state) >=
-                  sizeof(crypto_hash_sha512_state),
-              "the library's SHA-512 state fits ours");
-static_assert(_Alignof(crypto_hash_sha256_state) <= 16 &&
-                  _Alignof(crypto_hash_sha512_state) <= 16,
+static_assert(_Alignof(crypto_hash_sha256_state) <= 16,
               "and its alignment does");
 static_assert(GB_SHA256_BYTES == crypto_hash_sha256_BYTES &&
                   GB_SHA512_BYTES == crypto_hash_sha512_BYTES,
@@ -74,7 +70,7 @@ gb_sha256_init(struct gb_sha256_state *state)
 }
 
 /* The library copies with memcpy, which may not be handed NULL even for no
- * bytes at all: hence the test for emptiness, here and below. */
+ * bytes at all: hence the test for emptiness. */
 void
 gb_sha256_add(struct gb_sha256_state *state, struct gb_span s)
 {
@@ -87,26 +83,5 @@ gb_sha256_final(struct gb_sha256_state *state)
 {
     struct gb_sha256 hash;
     crypto_hash_sha256_final((void *)state->opaque, hash.bytes);
-    return hash;
-}
-
-void
-gb_sha512_init(struct gb_sha512_state *state)
-{
-    crypto_hash_sha512_init((void *)state->opaque);
-}
-
-void
-gb_sha512_add(struct gb_sha512_state *state, struct gb_span s)
-{
-    if (s.len)
-        crypto_hash_sha512_update((void *)state->opaque, s.ptr, s.len);
-}
-
-struct gb_sha512
-gb_sha512_final(struct gb_sha512_state *state)
-{
-    struct gb_sha512 hash;
-    crypto_hash_sha512_final((void *)state->opaque, hash.bytes);
     return hash;
 }

@@ -54,17 +54,9 @@ struct gb_sha256_state {
     _Alignas(16) uint8_t opaque[112];
 };
 
-struct gb_sha512_state {
-    _Alignas(16) uint8_t opaque[208];
-};
-
 /* init, any number of adds, one final; a state starts again with init. */
 void gb_sha256_init(struct gb_sha256_state *state);
 void gb_sha256_add(struct gb_sha256_state *state, struct gb_span s);
 struct gb_sha256 gb_sha256_final(struct gb_sha256_state *state);
-
-void gb_sha512_init(struct gb_sha512_state *state);
-void gb_sha512_add(struct gb_sha512_state *state, struct gb_span s);
-struct gb_sha512 gb_sha512_final(struct gb_sha512_state *state);
 
 #endif

@@ -80,6 +80,9 @@ enum gb_err gb_file_folder(const char *path, mode_t mode, struct gb_fail *fail);
 enum gb_err gb_file_sync_folder(const char *path, struct gb_fail *fail);
 /* Remove a file, durably; one that is not there is as good. */
 enum gb_err gb_file_remove(const char *path, struct gb_fail *fail);
+/* Remove a file, or a folder with all that is in it; none is as good.  Links
+ * are not followed, and nothing is synced: for what nobody needs any more. */
+enum gb_err gb_file_remove_all(const char *path, struct gb_fail *fail);
 /* Give a file the name `to` in the same folder, durably, in the place of
  * another that has it. */
 enum gb_err gb_file_rename(const char *from, const char *to,

@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -64,6 +65,24 @@ gb_file_remove(const char *path, struct gb_fail *fail)
     if (unlink(path) == 0)
         return sync_parent(path, fail);
     if (errno == ENOENT)
+        return GB_OK;
+    return gb_file_fail(fail, errno, path, "removed");
+}
+
+/* An nftw() callback. */
+static int
+remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+    (void)st;
+    (void)type;
+    (void)at;
+    return remove(path) && errno != ENOENT ? -1 : 0;
+}
+
+enum gb_err
+gb_file_remove_all(const char *path, struct gb_fail *fail)
+{
+    if (!nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS) || errno == ENOENT)
         return GB_OK;
     return gb_file_fail(fail, errno, path, "removed");
 }

@@ -1,5 +1,5 @@
 /*
- * id.h - record ids: device number << 40 | counter (design §2).
+ * id.h - record ids: device number << 40 | counter.
  *
  * Below 2^53, so exact in JavaScript; people see 7-1042.
  */

@@ -141,8 +141,8 @@ bool gb_journal_kept(const struct gb_journal *j, int column);
 int gb_journal_level(const struct gb_journal *j);
 enum gb_err gb_journal_void(struct gb_journal *j, int table, int64_t id,
                             struct gb_span reason, struct gb_fail *fail);
-/* A record by the caller's own name, as design §9 has it: own records first,
- * then the hub's; "7/NAME" names device 7's.  GB_E_MISSING when none. */
+/* A record by the caller's own name: own records first, then the hub's;
+ * "7/NAME" names device 7's.  GB_E_MISSING when none. */
 enum gb_err gb_journal_ref(struct gb_journal *j, int table, struct gb_span ref,
                            int64_t *id, struct gb_fail *fail);
 

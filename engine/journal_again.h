@@ -1,6 +1,6 @@
 /*
  * journal_again.h - a journal that had been a copy goes on under a new number
- * (design §2 "One number, two chains", MERGE.md M3, M25).
+ * (docs/PROTOCOL.md "A copied journal", MERGE.md M3, M25).
  *
  * The copy's unaccepted operations are captured again in the new journal, with
  * the time, stamp and base that they had and with their origin; new records

@@ -2,7 +2,7 @@
  * journal_apply.c - a delta becomes part of the journal, in one transaction:
  * own changes are taken off, accepted ones merged in, the hub's records put in
  * place of the old ones, and what is still pending merged on top by the same
- * code (design §6 "Deltas").
+ * code (docs/PROTOCOL.md "A sync").
  */
 #include <string.h>
 
@@ -129,9 +129,9 @@ take_lineage(struct gb_journal *j, const struct gb_lineage *l,
 
 /*
  * Where the open tail begins after this: it is empty now, so behind what is
- * still pending, or behind nothing.  The clock may fall here (design §3), and
- * changes made with it must lie above this mark; so must the first operation
- * of the boot that goes on, and older boots are no longer asked for.
+ * still pending, or behind nothing.  The clock may fall here (MERGE.md §11),
+ * and changes made with it must lie above this mark; so must the first
+ * operation of the boot that goes on, and older boots are no longer asked for.
  */
 static enum gb_err
 restart_tail(struct gb_journal *j, int64_t stamp, struct gb_fail *fail)
@@ -155,7 +155,7 @@ restart_tail(struct gb_journal *j, int64_t stamp, struct gb_fail *fail)
 /*
  * Heads and clock.  The clock is never below the largest stamp up to the
  * to-head, nor below its own unaccepted stamps; those of accepted operations,
- * which a wrong clock may have set high, no longer hold it up (design §3).
+ * which a wrong clock may have set high, no longer hold it up (MERGE.md §11).
  */
 static enum gb_err
 advance(struct gb_journal *j, const struct gb_delta_in *d, struct gb_fail *fail)

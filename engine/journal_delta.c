@@ -106,7 +106,7 @@ look_at_fork(void *context, const struct gb_line *l, struct gb_fail *fail)
 }
 
 /* This journal made the sets that the hub accepted under its number, and none
- * of its own is a fork (design §2 "One number, two chains"). */
+ * of its own is a fork (PROTOCOL.md "A copied journal"). */
 static enum gb_err
 check_chain(struct gb_journal *j, const struct gb_delta_in *d,
             struct gb_fail *fail)

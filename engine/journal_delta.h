@@ -23,13 +23,9 @@ enum gb_err gb_delta_in_open(struct gb_journal *j, struct gb_delta_in *d,
 enum gb_err gb_delta_in_check(struct gb_journal *j, const struct gb_delta_in *d,
                               struct gb_fail *fail);
 
-/* The gathered parts, in order (journal_parts.c). */
-typedef enum gb_err gb_delta_part_fn(void *context, struct gb_span part,
-                                     struct gb_fail *fail);
-enum gb_err gb_delta_parts(struct gb_journal *j, gb_delta_part_fn *fn,
-                           void *context, struct gb_fail *fail);
-/* What they bring, part by part, so that memory does not grow with it: every
- * receipt, every name of a stream, every record. */
+/* What the gathered parts bring, part by part, so that memory does not grow
+ * with it: every receipt, every name of a stream, every record
+ * (journal_parts.c). */
 typedef enum gb_err gb_delta_receipt_fn(void *context, const struct gb_line *l,
                                         struct gb_fail *fail);
 enum gb_err gb_delta_receipts(struct gb_journal *j, gb_delta_receipt_fn *fn,

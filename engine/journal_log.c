@@ -17,9 +17,10 @@ gb_log_write(const struct gb_log *l, struct gb_buf *out)
     }
 }
 
-enum gb_err
-gb_log_read(struct gb_log *l, struct gb_span body, struct gb_arena *arena,
-            struct gb_fail *fail)
+/* The reverse of gb_log_write(); what it points to lies in the arena. */
+static enum gb_err
+read_body(struct gb_log *l, struct gb_span body, struct gb_arena *arena,
+          struct gb_fail *fail)
 {
     struct gb_span kept = gb_arena_copy(arena, body);
     struct gb_reader in = gb_reader_of(kept);
@@ -61,7 +62,7 @@ read_row(sqlite3_stmt *s, struct gb_arena *arena, struct gb_log *l,
                          .id = sqlite3_column_int64(s, 3),
                          .actor = sqlite3_column_int64(s, 4),
                          .level = sqlite3_column_int(s, 5)};
-    return gb_log_read(l, gb_db_blob(s, 6), arena, fail);
+    return read_body(l, gb_db_blob(s, 6), arena, fail);
 }
 
 enum gb_err

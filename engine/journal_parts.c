@@ -70,9 +70,13 @@ gb_journal_delta_part(struct gb_journal *j, struct gb_span part, bool *complete,
 
 /* ------------------------------------------------------- reading them -- */
 
-enum gb_err
-gb_delta_parts(struct gb_journal *j, gb_delta_part_fn *fn, void *context,
-               struct gb_fail *fail)
+typedef enum gb_err part_fn(void *context, struct gb_span part,
+                            struct gb_fail *fail);
+
+/* The gathered parts, in order. */
+static enum gb_err
+each_part(struct gb_journal *j, part_fn *fn, void *context,
+          struct gb_fail *fail)
 {
     sqlite3_stmt *s;
     bool row;
@@ -137,12 +141,11 @@ read_large(void *context, struct gb_span part, struct gb_fail *fail)
 /* One stream from its first to its last byte. */
 static enum gb_err
 stream(struct gb_journal *j, struct streaming *w,
-       enum gb_delta_joined_kind kind, gb_delta_part_fn *read,
-       struct gb_fail *fail)
+       enum gb_delta_joined_kind kind, part_fn *read, struct gb_fail *fail)
 {
     gb_delta_joined_init(&w->joined, kind);
     gb_arena_init(&w->arena, GB_ARENA_MAX);
-    enum gb_err e = gb_delta_parts(j, read, w, fail);
+    enum gb_err e = each_part(j, read, w, fail);
     if (!e)
         e = gb_delta_joined_end(&w->joined, fail);
     gb_delta_joined_release(&w->joined);
@@ -247,6 +250,6 @@ gb_delta_all_records(struct gb_journal *j, gb_visit *visit, void *context,
     struct visiting v = {j->schema, visit, context};
     struct streaming w = {
         .schema = j->schema, .record = visit, .context = context};
-    enum gb_err e = gb_delta_parts(j, read_records, &v, fail);
+    enum gb_err e = each_part(j, read_records, &v, fail);
     return e ? e : stream(j, &w, GB_DELTA_J_LARGE, read_large, fail);
 }

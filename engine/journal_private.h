@@ -247,8 +247,6 @@ struct gb_log {
     struct gb_span reason;     /* void */
 };
 void gb_log_write(const struct gb_log *l, struct gb_buf *out);
-enum gb_err gb_log_read(struct gb_log *l, struct gb_span body,
-                        struct gb_arena *arena, struct gb_fail *fail);
 /* What a column of a record shows to the hub, and whether the record is live
  * there: without the changes that it has not accepted.  *v, *live: as shown. */
 enum gb_err gb_log_accepted(struct gb_journal *j, int table, int64_t id,

@@ -1,5 +1,5 @@
 /* journal_put.c - the hub's records become this journal's, and those that are
- * out of scope go; see journal_delta.h, design §6 "Scope" */
+ * out of scope go; see journal_delta.h, docs/PROTOCOL.md "Scope" */
 #include "journal_delta.h"
 
 struct putting {

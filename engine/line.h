@@ -44,7 +44,8 @@ enum gb_err gb_line_read(struct gb_span text, struct gb_arena *arena,
                          struct gb_line *out, struct gb_fail *fail);
 
 /* Effective stamps of the set's operations as they were computed when it came
- * (design §3), in the arena; `set` may be one of which only TIME was read. */
+ * (MERGE.md M20), in the arena; `set` may be one of which only TIME was read.
+ */
 enum gb_err gb_line_stamps(const struct gb_line *l, const struct gb_set *set,
                            struct gb_arena *arena, int64_t **out,
                            struct gb_fail *fail);

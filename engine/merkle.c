@@ -86,36 +86,6 @@ gb_merkle_root(const struct gb_merkle *tree)
     return hash;
 }
 
-void
-gb_merkle_write(struct gb_buf *out, const struct gb_merkle *tree)
-{
-    gb_buf_u64(out, tree->size);
-    for (unsigned level = GB_MERKLE_LEVELS; level-- > 0;)
-        if (tree->size >> level & 1)
-            gb_buf_add(out, tree->peaks[level].bytes, GB_SHA256_BYTES);
-}
-
-/* One hash; zero after a failure. */
-static void
-read_hash(struct gb_sha256 *out, struct gb_reader *in)
-{
-    struct gb_span s = gb_read_bytes(in, GB_SHA256_BYTES);
-    memset(out, 0, sizeof *out);
-    if (s.len)
-        memcpy(out->bytes, s.ptr, s.len);
-}
-
-void
-gb_merkle_read(struct gb_merkle *tree, struct gb_reader *in)
-{
-    *tree = (struct gb_merkle){.size = gb_read_u64(in)};
-    for (unsigned level = GB_MERKLE_LEVELS; level-- > 0;)
-        if (tree->size >> level & 1)
-            read_hash(&tree->peaks[level], in);
-    if (in->bad)
-        *tree = (struct gb_merkle){0};
-}
-
 /* Appends the leaves of the subtree one after another: the tree that comes
  * out has a single peak. */
 enum gb_err
@@ -368,6 +338,16 @@ gb_merkle_proof_write(struct gb_buf *out, const struct gb_merkle_proof *proof)
     gb_buf_varint(out, proof->len);
     for (size_t i = 0; i < proof->len; i++)
         gb_buf_add(out, proof->hash[i].bytes, GB_SHA256_BYTES);
+}
+
+/* One hash; zero after a failure. */
+static void
+read_hash(struct gb_sha256 *out, struct gb_reader *in)
+{
+    struct gb_span s = gb_read_bytes(in, GB_SHA256_BYTES);
+    memset(out, 0, sizeof *out);
+    if (s.len)
+        memcpy(out->bytes, s.ptr, s.len);
 }
 
 void

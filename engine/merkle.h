@@ -62,11 +62,6 @@ unsigned gb_merkle_append_hash(struct gb_merkle *tree,
                                struct gb_sha256 *done);
 struct gb_sha256 gb_merkle_root(const struct gb_merkle *tree);
 
-/* u64 size, then the peaks from the largest to the smallest. */
-void gb_merkle_write(struct gb_buf *out, const struct gb_merkle *tree);
-/* The reverse; on truncation the reader is bad and the tree empty. */
-void gb_merkle_read(struct gb_merkle *tree, struct gb_reader *in);
-
 /* -------------------------------------------------------- stored tree -- */
 
 /*

@@ -1,5 +1,5 @@
 /*
- * op.h - operations and change sets in memory (design §5).
+ * op.h - operations and change sets in memory (docs/FORMAT.md).
  *
  * An operation inserts, sets, voids or resolves one record, or (replica 0
  * only) changes the site itself.  A change set is a run of operations of one
@@ -71,14 +71,15 @@ struct gb_boot {
     int64_t shift_ms; /* wall clock less device time, as last seen */
 };
 
-/* A tree head of the ledger (design §7). */
+/* A tree head of the ledger (FORMAT.md "Ledger"). */
 struct gb_head {
     uint32_t epoch;
     uint64_t size;
     uint8_t root[32];
 };
 
-/* Where an operation that was captured again was made first (design §2). */
+/* Where an operation that was captured again was made first (FORMAT.md
+ * "ORIGIN"). */
 struct gb_origin {
     int device;
     uint8_t boot[16];

@@ -1,5 +1,5 @@
 /*
- * rule.c - conflict rules as text (design §4).
+ * rule.c - conflict rules as text; what they do is in docs/MERGE.md.
  *
  *   rule    = "fact" | "last" | "first" | "sum" | "role" | "review"
  *           | ("max" | "min") [back]
@@ -76,7 +76,7 @@ take(struct parser *p, const char *text)
     return found;
 }
 
-/* "after A, B is missing": what is there instead is named. */
+/* Something else is wanted: what is there instead is named. */
 static enum gb_err
 expected(const struct parser *p, const char *what)
 {
@@ -288,7 +288,7 @@ arguments(struct parser *p, struct gb_arena *arena)
     case GB_RULE_WORST:
     case GB_RULE_STATE:
         if (!make_room(p->rule, arena, &reached))
-            return gb_fail_set(p->fail, GB_E_MEMORY, "out of memory");
+            return gb_fail_memory(p->fail);
         return p->rule->kind == GB_RULE_WORST ? worst(p) : state(p, reached);
     default:
         return GB_OK;

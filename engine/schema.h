@@ -1,12 +1,12 @@
 /*
  * schema.h - the records of a site and their conflict rules, as data.
  *
- * A schema is a folder of SQL files (design §4).  They are run, in the order
- * of their names, in an empty in-memory database that has only the engine's
- * own tables, under an authorizer that allows CREATE TABLE ... STRICT, CREATE
- * VIEW and INSERT into those tables and nothing else; what is then found is
- * checked and kept here.  The engine knows no domain: all it will ever know
- * of one stands in this structure.
+ * A schema is a folder of SQL files.  They are run, in the order of their
+ * names, in an empty in-memory database that has only the engine's own tables,
+ * under an authorizer that allows CREATE TABLE ... STRICT, CREATE VIEW and
+ * INSERT into those tables and nothing else; what is then found is checked and
+ * kept here.  The engine knows no domain: all it will ever know of one stands
+ * in this structure.
  *
  *   rule(tbl, col, rule)              how concurrent writes merge
  *   record(tbl, write, void, scope,   levels and conditions of a table, at

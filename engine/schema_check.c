@@ -116,9 +116,7 @@ gb_load_value(struct gb_loading *l, const struct gb_row *row,
         return gb_load_fail(l, row->place,
                             "the value has not the type of %s.%s", at->t->name,
                             at->c->name);
-    enum gb_err err =
-        v->type == GB_TEXT ? gb_cell_text(l, row, 2, "value", &text) : GB_OK;
-    return err;
+    return v->type == GB_TEXT ? gb_cell_text(l, row, 2, "value", &text) : GB_OK;
 }
 
 /* ------------------------------------------- personal, rule, enum -- */

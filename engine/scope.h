@@ -1,7 +1,7 @@
 /*
  * scope.h - which records a device has: the schema's scope of each table,
  * asked of a hub's state as it is now or as it was at an earlier ledger size
- * (design §6 "Scope").
+ * (docs/PROTOCOL.md "Scope").
  *
  * The answer is a pure function of the ledger.  State keeps what a column that
  * some scope reads showed before each change of it (table _was: few rows, for

@@ -74,20 +74,11 @@ gb_sshsig_sign_hash(const struct gb_sign_key *key, const char *ns,
     return gb_key_sign(key, gb_buf_view(&b));
 }
 
-enum gb_err
-gb_sshsig_verify(const struct gb_public_key *key, const char *ns,
-                 struct gb_span message, const struct gb_signature *signature,
-                 struct gb_fail *fail)
-{
-    struct gb_sha512 hash = gb_sha512(message);
-    return gb_sshsig_verify_hash(key, ns, &hash, signature, fail);
-}
-
-enum gb_err
-gb_sshsig_verify_hash(const struct gb_public_key *key, const char *ns,
-                      const struct gb_sha512 *hash,
-                      const struct gb_signature *signature,
-                      struct gb_fail *fail)
+/* gb_sshsig_verify() of a message's hash. */
+static enum gb_err
+verify_hash(const struct gb_public_key *key, const char *ns,
+            const struct gb_sha512 *hash, const struct gb_signature *signature,
+            struct gb_fail *fail)
 {
     uint8_t bytes[SIGNED_MAX];
     struct gb_buf b = GB_STACK_BUF(bytes);
@@ -96,6 +87,15 @@ gb_sshsig_verify_hash(const struct gb_public_key *key, const char *ns,
     if (err)
         gb_fail_wrap(fail, "namespace %s", ns);
     return err;
+}
+
+enum gb_err
+gb_sshsig_verify(const struct gb_public_key *key, const char *ns,
+                 struct gb_span message, const struct gb_signature *signature,
+                 struct gb_fail *fail)
+{
+    struct gb_sha512 hash = gb_sha512(message);
+    return verify_hash(key, ns, &hash, signature, fail);
 }
 
 enum gb_err
@@ -113,7 +113,7 @@ gb_sshsig_check(const struct gb_sshsig *sig, const struct gb_public_key *key,
     if (strcmp(sig->ns, ns))
         return gb_fail_set(fail, GB_E_SIGNATURE,
                            "signed in namespace %s, not in %s", sig->ns, ns);
-    return gb_sshsig_verify_hash(key, ns, hash, &sig->signature, fail);
+    return verify_hash(key, ns, hash, &sig->signature, fail);
 }
 
 void

@@ -39,7 +39,7 @@ struct gb_sshsig {
 /* `ns` is one of the constants above (1 to GB_SSHSIG_NS_MAX bytes). */
 struct gb_signature gb_sshsig_sign(const struct gb_sign_key *key,
                                    const char *ns, struct gb_span message);
-/* The same when the message went through a gb_sha512_state. */
+/* The same, of a message's hash. */
 struct gb_signature gb_sshsig_sign_hash(const struct gb_sign_key *key,
                                         const char *ns,
                                         const struct gb_sha512 *hash);
@@ -52,10 +52,6 @@ enum gb_err gb_sshsig_verify(const struct gb_public_key *key, const char *ns,
                              struct gb_span message,
                              const struct gb_signature *signature,
                              struct gb_fail *fail);
-enum gb_err gb_sshsig_verify_hash(const struct gb_public_key *key,
-                                  const char *ns, const struct gb_sha512 *hash,
-                                  const struct gb_signature *signature,
-                                  struct gb_fail *fail);
 
 /* A parsed signature must be by this key, in this namespace, over this
  * message; for the auditor, who starts from the armored text. */

@@ -5,8 +5,8 @@
  * their arrival.  gb_state_line() decides and applies one more set inside the
  * transaction that gb_state_begin() opened; nothing is durable before
  * gb_state_commit(), so the hub decides, writes the ledger, moves the ref, and
- * only then commits (design §7).  Rebuild and audit run the same code and must
- * get the same lines.
+ * only then commits (docs/ARCHITECTURE.md).  Rebuild and audit run the same
+ * code and must get the same lines.
  */
 #ifndef GB_STATE_H
 #define GB_STATE_H

@@ -214,6 +214,7 @@ gb_state_line(struct gb_state *st, const struct gb_incoming *in,
     if (!e)
         e = record_set(st, in, stamps, out, fail);
     gb_state_forget_older(st);
+    gb_held_release(&st->waits); /* its position may be another's next */
     free(stamps);
     return e;
 }

@@ -140,9 +140,10 @@ judge(struct gb_state *st, const struct gb_applying *a, const struct gb_op *op,
     return e;
 }
 
-int
-gb_state_table(const struct gb_state *st, const struct gb_schema *s,
-               const struct gb_op *op)
+/* The operation's table in the current schema: tables keep their names. */
+static int
+table_now(const struct gb_state *st, const struct gb_schema *s,
+          const struct gb_op *op)
 {
     const struct gb_schema *now = gb_state_schema(st);
     if (s == now)
@@ -157,7 +158,7 @@ gb_state_missing(struct gb_state *st, const struct gb_applying *a,
                  const struct gb_op *op, gb_missing_fn *fn, void *context,
                  struct gb_fail *fail)
 {
-    int table = gb_state_table(st, a->schema, op);
+    int table = table_now(st, a->schema, op);
     bool there = true, good;
     enum gb_err e = GB_OK;
     if (op->kind != GB_INSERT)
@@ -192,7 +193,7 @@ gb_state_op(struct gb_state *st, struct gb_applying *a,
     *code = GB_CODE_NONE;
     if (op->kind > GB_RESOLVE)
         return gb_state_site_op(st, a, op, code, fail);
-    int level = 0, table = gb_state_table(st, a->schema, op);
+    int level = 0, table = table_now(st, a->schema, op);
     struct gb_rec r;
     bool repeats;
     enum gb_err e =

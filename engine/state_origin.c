@@ -1,6 +1,6 @@
 /*
- * state_origin.c - numbers that continue others (design §2 "One number, two
- * chains", docs/MERGE.md M3, M25): see state.h.
+ * state_origin.c - numbers that continue others (docs/MERGE.md M3, M25,
+ * PROTOCOL.md "A copied journal"): see state.h.
  *
  * Only a journal that had been a copy makes such sets, so they are rare: what
  * is asked of older sets is read from these sets again, and kept only while one

@@ -113,6 +113,17 @@ struct gb_older {
 };
 #define GB_OLDER_KEPT 4
 
+/* A set some of whose operations wait, taken apart again. */
+struct gb_held {
+    uint64_t pos; /* 0: none is open */
+    struct gb_buf bytes;
+    struct gb_set_info info;
+    struct gb_set set;
+    struct gb_incoming in;
+    const struct gb_schema *schema; /* NULL: the hub has no such version */
+    bool good;                      /* the set could be read */
+};
+
 struct gb_state {
     sqlite3 *db;
     sqlite3_stmt *sql[GB_SQL_COUNT];
@@ -134,8 +145,9 @@ struct gb_state {
     void *fetch_context;
     struct gb_older older[GB_OLDER_KEPT]; /* for the set being applied */
     unsigned older_next;
-    int log;      /* pages of the write-ahead log */
-    size_t later; /* bytes of rows to be written at the end */
+    struct gb_held waits; /* looked at last by gb_state_bury(), likewise */
+    int log;              /* pages of the write-ahead log */
+    size_t later;         /* bytes of rows to be written at the end */
     bool reader;
     bool stale; /* the last reload failed */
 };
@@ -171,9 +183,6 @@ struct gb_turn {
 enum gb_err gb_state_op(struct gb_state *st, struct gb_applying *a,
                         const struct gb_turn *turn, enum gb_code *code,
                         struct gb_fail *fail);
-/* The operation's table in the current schema: tables keep their names. */
-int gb_state_table(const struct gb_state *st, const struct gb_schema *s,
-                   const struct gb_op *op);
 /* Visit the records that the operation needs and that are not there. */
 typedef enum gb_err gb_missing_fn(struct gb_state *st, int table, int64_t id,
                                   void *context, struct gb_fail *fail);
@@ -214,17 +223,7 @@ enum gb_err gb_state_bury(struct gb_state *st, const struct gb_effect *later,
 enum gb_err gb_state_release(struct gb_state *st, uint64_t pos,
                              const struct gb_op *op, struct gb_fail *fail);
 
-/* A set some of whose operations wait, taken apart again. */
-struct gb_held {
-    uint64_t pos; /* 0: none is open */
-    struct gb_buf bytes;
-    struct gb_set_info info;
-    struct gb_set set;
-    struct gb_incoming in;
-    const struct gb_schema *schema; /* NULL: the hub has no such version */
-    bool good;                      /* the set could be read */
-};
-/* Open another set, or the same again; {0} at first, release at last. */
+/* Open a set that waits, or the same again; {0} at first, release at last. */
 enum gb_err gb_held_open(struct gb_state *st, struct gb_held *h, uint64_t pos,
                          struct gb_fail *fail);
 void gb_held_release(struct gb_held *h);

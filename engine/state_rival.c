@@ -213,15 +213,43 @@ settle(struct gb_state *st, const struct gb_claim *c, uint64_t pos,
     return e;
 }
 
+/* Records that claim nothing first: what they claimed or claim besides has the
+ * last word.  Equal claims beside each other. */
+static int
+compare(const void *a, const void *b)
+{
+    const struct gb_claim *x = a, *y = b;
+    size_t n = x->key.len < y->key.len ? x->key.len : y->key.len;
+    int order = n ? memcmp(x->key.ptr, y->key.ptr, n) : 0;
+    if (order || x->key.len != y->key.len)
+        return order ? order : x->key.len < y->key.len ? -1 : 1;
+    if (x->table != y->table)
+        return x->table < y->table ? -1 : 1;
+    return (x->id > y->id) - (x->id < y->id);
+}
+
+static bool
+same_claim(const struct gb_claim *a, const struct gb_claim *b)
+{
+    return a->table == b->table &&
+           gb_span_equal(gb_buf_view(&a->key), gb_buf_view(&b->key));
+}
+
+/* One claim of a thousand records is settled once. */
 enum gb_err
 gb_state_rivals(struct gb_state *st, uint64_t pos, struct gb_fail *fail)
 {
     struct gb_rivals *l = &st->rivals;
     enum gb_err e = GB_OK;
-    for (size_t i = 0; i < l->n && !e; i++)
-        e = l->list[i].key.len ? settle(st, &l->list[i], pos, fail)
-                               : put_verdict(st, l->list[i].table,
-                                             l->list[i].id, false, pos, fail);
+    if (l->n)
+        qsort(l->list, l->n, sizeof *l->list, compare);
+    for (size_t i = 0; i < l->n && !e; i++) {
+        const struct gb_claim *c = &l->list[i];
+        if (!c->key.len)
+            e = put_verdict(st, c->table, c->id, false, pos, fail);
+        else if (!i || !same_claim(&c[-1], c))
+            e = settle(st, c, pos, fail);
+    }
     gb_rivals_clear(l);
     return e;
 }

@@ -174,30 +174,42 @@ bury_one(struct gb_state *st, const struct gb_effect *later, int table,
     return gb_db_run(s, fail);
 }
 
+/* Whether it writes a column that keeps open siblings: no other is buried. */
+static bool
+writes_open(const struct gb_table *t, const struct gb_op *op)
+{
+    bool open = false;
+    for (int i = 0; i < op->nvalues; i++)
+        open |= gb_rule_open(t->columns[op->values[i].column].rule.kind);
+    return open;
+}
+
 enum gb_err
 gb_state_bury(struct gb_state *st, const struct gb_effect *later, int table,
               struct gb_fail *fail)
 {
-    struct gb_held h = {0};
+    struct gb_held *h = &st->waits;
+    const struct gb_table *t = &gb_state_schema(st)->tables[table];
     bool row;
     enum gb_err e;
+    if (!writes_open(t, later->op))
+        return GB_OK;
     sqlite3_stmt *s = gb_state_sql(st, GB_SQL_WAIT_OF);
-    gb_db_bind_text(s, 1, gb_state_schema(st)->tables[table].name);
+    gb_db_bind_text(s, 1, t->name);
     sqlite3_bind_int64(s, 2, later->op->id);
     while (!(e = gb_db_step(s, &row, fail)) && row) {
         struct gb_effect waiting = {.device = sqlite3_column_int(s, 0),
                                     .stamp = sqlite3_column_int64(s, 1)};
         int index = sqlite3_column_int(s, 3);
-        e = gb_held_open(st, &h, (uint64_t)sqlite3_column_int64(s, 2), fail);
-        if (!e && h.good && index < h.set.nops) {
-            waiting.op = &h.set.ops[index];
+        e = gb_held_open(st, h, (uint64_t)sqlite3_column_int64(s, 2), fail);
+        if (!e && h->good && index < h->set.nops) {
+            waiting.op = &h->set.ops[index];
             e = bury_one(st, later, table, &waiting, fail);
         }
         if (e)
             break;
     }
     sqlite3_reset(s);
-    gb_held_release(&h);
     return e;
 }
 

@@ -90,10 +90,8 @@ bool gb_term_zone_name(const char *name);
  * GB_E_UNKNOWN if this system does not know it.
  */
 enum gb_err gb_term_zone(const char *name, struct gb_fail *fail);
-/* "2026-11-23 08:30:00", "2026-11-23" and "08:30" there; return out. */
+/* "2026-11-23 08:30:00" there; returns out. */
 const char *gb_term_time(char out[GB_TERM_SIZE], int64_t ms);
-const char *gb_term_date(char out[GB_TERM_SIZE], int64_t ms);
-const char *gb_term_clock(char out[GB_TERM_SIZE], int64_t ms);
 /* Whether an INTEGER of this name is a time, as it ends in _at, _start, _end,
  * _ms or deadline; and whether a value of it can be one (1990 and later). */
 bool gb_term_time_name(const char *name);

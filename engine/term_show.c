@@ -243,24 +243,6 @@ gb_term_time(char out[GB_TERM_SIZE], int64_t ms)
     return out;
 }
 
-const char *
-gb_term_date(char out[GB_TERM_SIZE], int64_t ms)
-{
-    struct tm tm;
-    if (!local_time(ms, &tm) || !strftime(out, GB_TERM_SIZE, "%Y-%m-%d", &tm))
-        snprintf(out, GB_TERM_SIZE, "?");
-    return out;
-}
-
-const char *
-gb_term_clock(char out[GB_TERM_SIZE], int64_t ms)
-{
-    struct tm tm;
-    if (!local_time(ms, &tm) || !strftime(out, GB_TERM_SIZE, "%H:%M", &tm))
-        snprintf(out, GB_TERM_SIZE, "?");
-    return out;
-}
-
 /* What strptime() made of the whole text by one format, as a time there; a day
  * or an hour that there is not is refused, not moved. */
 static bool

@@ -2,7 +2,7 @@
  * ticket.h - the ticket that makes a folder on a handheld one of the site's
  * devices: its number, a secret for the first contact, the hub's keys and
  * address, and the signed delta with schema, staff and scope, so that the
- * device works before it has met the hub (design §2).
+ * device works before it has met the hub (docs/PROTOCOL.md).
  *
  * A ticket is one JSON object:
  *

@@ -1,6 +1,6 @@
 /*
  * clerk.h - the one thread of a server that writes: deliveries of all
- * connections, gathered into batches (group commit, design §7).
+ * connections, gathered into batches (group commit).
  *
  * A delivery waits for others only while other bundles are being read, and at
  * most GB_CLERK_GATHER_MS: one handheld alone is not held up.  When a batch

@@ -81,7 +81,7 @@ key_in_force(struct gb_batch *b, const struct gb_arriving *a, int device,
 
 /* -------------------------------------------------------------- deciding -- */
 
-/* Signed numbers for the boots of a set, from how it came (design §3). */
+/* Signed numbers for the boots of a set, from how it came (MERGE.md M20). */
 static enum gb_err
 adjust_clocks(struct gb_batch *b, const struct gb_arriving *a,
               struct gb_decoded *d, int64_t *out, struct gb_fail *fail)

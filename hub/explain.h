@@ -1,6 +1,6 @@
 /*
  * explain.h - every write of a record, and what became of it: the promise
- * that nothing is lost silently, made good (design §6).
+ * that nothing is lost silently, made good.
  *
  * The record's writes are read again from the ledger's signed sets and merged
  * one after another by the code that merged them first; after each of them it

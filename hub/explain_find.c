@@ -77,8 +77,9 @@ keep(struct gb_arena *arena, struct gb_value *v)
     return v->as.s.ptr != NULL;
 }
 
-struct gb_op *
-gb_explain_copy(struct gb_explaining *x, const struct gb_op *op)
+/* The operation, with all that merging keeps of it; NULL: out of memory. */
+static struct gb_op *
+copy(struct gb_explaining *x, const struct gb_op *op)
 {
     struct gb_arena *a = &x->out->arena;
     struct gb_op *c = gb_arena_alloc(a, sizeof *c);
@@ -138,7 +139,7 @@ gb_explain_describe(struct gb_explaining *x, const struct gb_past_set *set,
 {
     const struct gb_line *l = &set->line;
     bool held = l->verdict == GB_HELD;
-    const struct gb_op *op = gb_explain_copy(x, &set->d.set.ops[index]);
+    const struct gb_op *op = copy(x, &set->d.set.ops[index]);
     if (!op)
         return gb_fail_memory(fail);
     *out = (struct gb_explain_op){.at = l->pos, .op = op};

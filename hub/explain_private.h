@@ -37,8 +37,6 @@ enum gb_err gb_explain_find(struct gb_explaining *x, struct gb_fail *fail);
 /* Whether the operation of a set is one on the record. */
 bool gb_explain_hit(const struct gb_explaining *x,
                     const struct gb_past_set *set, int index);
-/* The operation, with all that merging keeps of it; NULL: out of memory. */
-struct gb_op *gb_explain_copy(struct gb_explaining *x, const struct gb_op *op);
 /* An operation of a set that is at hand. */
 enum gb_err gb_explain_describe(struct gb_explaining *x,
                                 const struct gb_past_set *set, int index,

@@ -56,13 +56,6 @@ gb_http_header(const struct gb_http_request *r, const char *name)
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
-const char *
-gb_http_query(const struct gb_http_request *r, const char *name)
-{
-    return MHD_lookup_connection_value(r->connection, MHD_GET_ARGUMENT_KIND,
-                                       name);
-}
-
 /* --------------------------------------------------------------- replies -- */
 
 /* While a handler works its connection is not idle; afterwards the time

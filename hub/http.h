@@ -35,11 +35,10 @@ struct gb_http_request {
     const char *rest;          /* what the route's `*` stands for, or "" */
     const char *peer;          /* "192.168.1.20", "fe80::1" */
     uint64_t length;           /* of the body, UINT64_MAX if not announced */
-    void *connection;          /* for the two functions below */
+    void *connection;          /* for the function below */
 };
-/* A header field or query argument as the client gave it, or NULL. */
+/* A header field as the client gave it, or NULL. */
 const char *gb_http_header(const struct gb_http_request *r, const char *name);
-const char *gb_http_query(const struct gb_http_request *r, const char *name);
 
 struct gb_http_field {
     const char *name, *value; /* name NULL ends an array */

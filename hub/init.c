@@ -1,6 +1,5 @@
 /* init.c - a new hub: keys, ledger, site, schema, first supervisor */
 #include <errno.h>
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,24 +91,6 @@ check_folder(struct gb_office *o, struct gb_fail *fail)
     return e ? e : check_ledger(o, fail);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
-/* A folder with all that is in it; none is as good. */
-static enum gb_err
-remove_tree(const char *path, struct gb_fail *fail)
-{
-    if (access(path, F_OK) || !nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS))
-        return GB_OK;
-    return gb_file_fail(fail, errno, path, "removed");
-}
-
 /* Remove databases and ledger of an init that did not finish. */
 static enum gb_err
 clear(struct gb_office *o, struct gb_fail *fail)
@@ -125,7 +106,7 @@ clear(struct gb_office *o, struct gb_fail *fail)
     }
     char ledger[GB_FILE_PATH_MAX];
     gb_office_path(o, "ledger.git", ledger);
-    return e ? e : remove_tree(ledger, fail);
+    return e ? e : gb_file_remove_all(ledger, fail);
 }
 
 /* Position 1: who the site is, and its rules. */

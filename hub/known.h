@@ -1,6 +1,7 @@
 /*
  * known.h - what of a number's work has reached this hub, under whatever
- * number: named to a copy of its journal that gets a new one (design §2).
+ * number: named to a copy of its journal that gets a new one (docs/PROTOCOL.md
+ * "A copied journal").
  */
 #ifndef GB_HUB_KNOWN_H
 #define GB_HUB_KNOWN_H

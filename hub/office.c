@@ -196,9 +196,10 @@ not_in_ledger(const struct gb_office *o, struct gb_fail *fail)
                         hex);
 }
 
-enum gb_err
-gb_office_catch_up(struct gb_office *o, gb_progress_fn *progress, void *context,
-                   struct gb_fail *fail)
+/* Apply what the ledger has beyond hub.db. */
+static enum gb_err
+catch_up(struct gb_office *o, gb_progress_fn *progress, void *context,
+         struct gb_fail *fail)
 {
     struct gb_ledger_tip tip;
     struct gb_ledger_log log = {0};
@@ -244,7 +245,7 @@ gb_office_lock(struct gb_office *o, struct gb_fail *fail)
                         "%s/hub.db was made anew meanwhile: try again",
                         o->path);
     if (!e)
-        e = gb_office_catch_up(o, NULL, NULL, fail);
+        e = catch_up(o, NULL, NULL, fail);
     if (e)
         gb_office_unlock(o);
     return e;
@@ -318,7 +319,7 @@ gb_office_open(const char *path, const char *program, struct gb_office **out,
     if (!e)
         e = gb_office_open_parts(o, GB_OFFICE_DB, fail);
     if (!e)
-        e = gb_office_catch_up(o, NULL, NULL, fail);
+        e = catch_up(o, NULL, NULL, fail);
     gb_lock_release(&o->lock);
     if (e) {
         gb_office_close(o);
@@ -393,7 +394,7 @@ make_anew(struct gb_office *o, gb_progress_fn *progress, void *context,
     if (!e)
         e = gb_office_open_parts(o, NEW, fail);
     if (!e)
-        e = gb_office_catch_up(o, progress, context, fail);
+        e = catch_up(o, progress, context, fail);
     if (!e)
         e = put_in_place(o, fail);
     if (e) {

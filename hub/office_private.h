@@ -11,9 +11,6 @@ enum gb_err gb_office_take_lock(struct gb_office *o, struct gb_fail *fail);
  * what is to become it. */
 enum gb_err gb_office_open_parts(struct gb_office *o, const char *db,
                                  struct gb_fail *fail);
-/* Apply what the ledger has beyond hub.db. */
-enum gb_err gb_office_catch_up(struct gb_office *o, gb_progress_fn *progress,
-                               void *context, struct gb_fail *fail);
 /* In the state's open transaction: hub.db goes up to this commit. */
 enum gb_err gb_office_put_tip(struct gb_office *o, const struct gb_oid *tip,
                               struct gb_fail *fail);

@@ -1,6 +1,7 @@
 /*
  * personal.h - personal.db: values and salts of personal columns, keyed by
- * their commitment (design §5).  Never in git, never dropped by a rebuild.
+ * their commitment (docs/FORMAT.md "Personal section").  Never in git, never
+ * dropped by a rebuild.
  *
  * A set that is held because it cannot be read (its schema is newer, or it is
  * malformed) has commitments that nobody sees yet.  Its personal section is

@@ -1,6 +1,7 @@
 /*
  * tree_files.h - the files of the ledger's tree that say who may sign and
- * which rules are in force: a pure function of the state (design §7).
+ * which rules are in force: a pure function of the state (docs/FORMAT.md
+ * "Ledger").
  */
 #ifndef GB_TREE_FILES_H
 #define GB_TREE_FILES_H

@@ -1,7 +1,6 @@
 /* process.c - programs, folders and what is kept between runs; see bench.h */
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "bench.h"
+#include "engine/file.h"
 
 #define TOP "build/bench"
 #define PATH_SIZE 300
@@ -197,20 +197,12 @@ bench_scratch(const char *name)
     return bench_path("%s/%s", strrchr(scratch, '/') + 1, name);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
 void
 bench_remove(const char *path)
 {
-    if (!access(path, F_OK) && nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS))
-        bench_end("%s cannot be removed", path);
+    struct gb_fail fail;
+    if (gb_file_remove_all(path, &fail))
+        bench_end("%s", fail.text);
 }
 
 void

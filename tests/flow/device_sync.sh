@@ -86,7 +86,14 @@ E2
 
 # ------------------------------------------------------------ one round trip
 
-work 1 300
+# a shift: 500 new records, 200 changes of records that the hub has
+work 1 200
+gengbu sync "$T/1" >"$T/out"
+work 1 500
+for i in $(seq 200); do
+    printf '{"table":"sos","id":"1-%d","set":{"state":"acknowledged"}}\n' "$i"
+done >"$T/work.jsonl"
+gengbu record "$T/1" --jsonl "$T/work.jsonl" >"$T/out"
 gengbu sync "$T/1" --json >"$T/sync"
 same "$(report rounds) $(report sets_sent) $(report sets_accepted) $(report unsent)" \
     "1 1 1 0" "a shift"
@@ -94,7 +101,7 @@ gengbu sync "$T/1" --json >"$T/sync"
 same "$(report rounds) $(report sets_sent) $(report records_received)" "1 0 0" \
     "nothing new"
 gengbu sync "$T/2" >"$T/out"
-grep -q "received 300 records" "$T/out" || fail "$(cat "$T/out")"
+grep -q "received 700 records" "$T/out" || fail "$(cat "$T/out")"
 digests 1 2
 
 # Edits at once on both: they meet at the hub, and both show the same.
@@ -168,6 +175,22 @@ same $(($(ledger) - entries)) $(($(status 1 sealed_sets) - sealed)) \
 digests 1
 gengbu sync "$T/2" >"$T/out"
 digests 1 2
+
+# So of twenty small sets: those that came whole are not sent again.
+for i in $(seq 20); do
+    work 1 3
+    gengbu export "$T/1" "$T" >"$T/out" # seals a set
+done
+entries=$(ledger)
+bytes=$(wc -c <"$(ls -t "$T"/*-up-1-*.gbx | head -n 1)")
+between $((bytes / 2)) -1
+refused 1 "broke" gengbu sync "$T/1" --hub "$relay"
+gengbu sync "$T/1" --json >"$T/sync"
+sent=$(report sets_sent)
+[ "$sent" -gt 0 ] && [ "$sent" -lt 20 ] || fail "$sent of 20 sets went again"
+same "$(report unsent) $(($(ledger) - entries))" "0 20" "twenty sets"
+digests 1
+echo "of 20 sets $((20 - sent)) came before the break, $sent went again"
 
 # Nobody there: not even a mark, as nothing has left.
 work 1 3

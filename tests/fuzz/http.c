@@ -6,6 +6,8 @@
  * One office stays open.  Sets are decided in a transaction that is rolled
  * back; every 1024th input goes all the way, and the next finds a new office.
  */
+#include <sys/stat.h>
+
 #include "engine/sshsig.h"
 #include "hub/answer.h"
 #include "hub/batch.h"

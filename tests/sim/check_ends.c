@@ -64,7 +64,7 @@ clock_known(const struct world *w, const struct oracle_op *x)
 }
 
 /* A stamp says when it was, within what a clock may be wrong unseen: never
- * earlier, and later only behind what its writer had seen (design §3). */
+ * earlier, and later only behind what its writer had seen (MERGE.md §11). */
 static void
 check_stamp(struct oracle *o, const struct oracle_op *x, int64_t true_ms)
 {

@@ -6,7 +6,6 @@
  * the seed and the command that plays it again; -v tells the story of each.
  * When it is stopped it says where to go on.
  */
-#include <ftw.h>
 #include <signal.h>
 #include <sodium.h>
 #include <stdio.h>
@@ -69,19 +68,10 @@ static struct randombytes_implementation from_the_seed = {
 
 /* --------------------------------------------------------------- folders -- */
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
 static void
 remove_folder(void)
 {
-    nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    gb_file_remove_all(folder, NULL);
 }
 
 /* In memory where there is such a place: much is written, and synced. */

@@ -1,4 +1,4 @@
-/* clock.c - stamps and what the hub makes of wrong clocks (design §3). */
+/* clock.c - stamps and what the hub makes of wrong clocks (MERGE.md §11). */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -12,27 +12,21 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "engine/delta.h"
+#include "engine/file.h"
 #include "engine/id.h"
 #include "engine/journal.h"
 #include "engine/seal.h"
 #include "engine/tlv.h"
 #include "support/fault.h"
+#include "support/good.h"
 
 #define UNUSED __attribute__((unused))
-
-static struct gb_fail why;
-#define GOOD(call)                                                             \
-    do {                                                                       \
-        if (call)                                                              \
-            fail_msg("%s: %s", #call, why.text);                               \
-    } while (0)
 
 struct hub {
     char folder[80];
@@ -151,20 +145,11 @@ make_hub(struct hub *h, const char *schema)
     hub_schema(h, schema, 1);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
 UNUSED static void
 end_hub(struct hub *h)
 {
     gb_state_close(h->st);
-    assert_int_equal(nftw(h->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    GOOD(gb_file_remove_all(h->folder, &why));
 }
 
 /* Number, level 2, and an attribute such as "area=A" or NULL. */

@@ -112,6 +112,31 @@ names_without_a_folder_work(void **state)
 }
 
 static void
+a_folder_goes_with_all_in_it(void **state)
+{
+    (void)state;
+    struct gb_fail fail = {0};
+    int here = open(".", O_RDONLY | O_DIRECTORY);
+    assert_int_equal(chdir(folder), 0);
+    assert_int_equal(gb_file_write("a", gb_span_text("x"), 0644, NULL), GB_OK);
+    assert_int_equal(mkdir("b", 0755), 0);
+    assert_int_equal(mkdir("b/c", 0755), 0);
+    assert_int_equal(gb_file_write("b/c/.d", gb_span_text("x"), 0444, NULL),
+                     GB_OK);
+    assert_int_equal(symlink("../a", "b/link"), 0);
+    assert_int_equal(symlink("../../b", "b/c/loop"), 0);
+    assert_int_equal(gb_file_remove_all("b", NULL), GB_OK);
+    assert_int_equal(entries(), 1); /* what a link led to stays */
+    assert_int_equal(gb_file_remove_all("b", NULL), GB_OK);
+    assert_int_equal(gb_file_remove_all("a", NULL), GB_OK);
+    assert_int_equal(entries(), 0);
+    assert_int_equal(gb_file_remove_all("/proc/self", &fail), GB_E_IO);
+    assert_non_null(strstr(fail.text, "/proc/self: cannot be removed: "));
+    assert_int_equal(fchdir(here), 0);
+    close(here);
+}
+
+static void
 pieces_make_one_file(void **state)
 {
     (void)state;
@@ -543,6 +568,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(files_are_written_and_replaced),
         TEST(names_without_a_folder_work),
+        TEST(a_folder_goes_with_all_in_it),
         TEST(pieces_make_one_file),
         TEST(short_calls_are_gone_on_with),
         TEST(any_fault_leaves_the_old_file_or_the_new),

@@ -1,7 +1,8 @@
 /*
  * hub_again.c - a journal that had been copied goes on under a new number
- * (design §2, docs/MERGE.md M3, M25): real journals, a real hub and its
- * ledger.  Nothing is lost, nothing is doubled, and all end with one digest.
+ * (docs/PROTOCOL.md "A copied journal", MERGE.md M3, M25): real journals, a
+ * real hub and its ledger.  Nothing is lost, nothing is doubled, and all end
+ * with one digest.
  */
 #include "hub_office_fixture.h"
 

@@ -29,6 +29,7 @@
 #include "hub/audit.h"
 #include "hub/ledger_text.h"
 #include "hub/office.h"
+#include "tests/unit/support/good.h"
 
 #define NOON INT64_C(1795435200) /* 2026-11-23T12:00:00Z */
 #define POSITIONS 12
@@ -42,13 +43,6 @@ static const char audit_schema[] =
     "INSERT INTO rule VALUES('staff','name','last'),('staff','level','last'),"
     "('r','la','last');\n"
     "INSERT INTO actor VALUES('staff','level');\n";
-
-static struct gb_fail why;
-#define GOOD(call)                                                             \
-    do {                                                                       \
-        if (call)                                                              \
-            fail_msg("%s: %s", #call, why.text);                               \
-    } while (0)
 
 struct handheld {
     struct gb_sign_key sign, receive;

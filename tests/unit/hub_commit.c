@@ -1,38 +1,15 @@
 /* hub_commit.c - what becomes of a verified set under the lock */
-#include "hub_office_fixture.h"
+#include "hub_scene_fixture.h"
 
 #include "engine/id.h"
 #include "engine/sshsig.h"
 #include "hub/decode.h"
 
-/* An office and two handhelds, the first of which has been in contact. */
-struct scene {
-    struct office w;
-    struct handheld a, b;
-};
-
 static int
 setup(void **state)
 {
-    struct scene *s = calloc(1, sizeof *s);
-    assert_non_null(s);
-    make_office(&s->w);
-    make_handheld(&s->w, &s->a, 1);
-    make_handheld(&s->w, &s->b, 2);
-    push(&s->a, 1, 0);
+    struct scene *s = make_scene(state);
     pull(&s->a);
-    *state = s;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    struct scene *s = *state;
-    gb_journal_close(s->a.j);
-    gb_journal_close(s->b.j);
-    end_office(&s->w);
-    free(s);
     return 0;
 }
 

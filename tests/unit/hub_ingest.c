@@ -1,36 +1,13 @@
 /* hub_ingest.c - bundles on their way into a hub, good ones and others */
-#include "hub_office_fixture.h"
+#include "hub_scene_fixture.h"
 
 #include "hub/contact.h"
-
-/* An office and two handhelds, the first of which has been in contact. */
-struct scene {
-    struct office w;
-    struct handheld a, b;
-};
 
 static int
 setup(void **state)
 {
-    struct scene *s = calloc(1, sizeof *s);
-    assert_non_null(s);
-    make_office(&s->w);
-    make_handheld(&s->w, &s->a, 1);
-    make_handheld(&s->w, &s->b, 2);
-    push(&s->a, 1, 0);
+    struct scene *s = make_scene(state);
     pull(&s->a);
-    *state = s;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    struct scene *s = *state;
-    gb_journal_close(s->a.j);
-    gb_journal_close(s->b.j);
-    end_office(&s->w);
-    free(s);
     return 0;
 }
 
@@ -506,21 +483,13 @@ main(void)
 {
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_first_contact),
-        TEST(test_late_request),
-        TEST(test_ticket),
-        TEST(test_wrong_secret),
-        TEST(test_forged_request),
-        TEST(test_bad_sets_among_good),
-        TEST(test_damaged_personal),
-        TEST(test_set_of_another),
-        TEST(test_held_up),
-        TEST(test_late_request),
-        TEST(test_waiting),
-        TEST(test_disorder),
-        TEST(test_cut),
-        TEST(test_history),
-        TEST(test_addresses),
+        TEST(test_first_contact),    TEST(test_late_request),
+        TEST(test_ticket),           TEST(test_wrong_secret),
+        TEST(test_forged_request),   TEST(test_bad_sets_among_good),
+        TEST(test_damaged_personal), TEST(test_set_of_another),
+        TEST(test_held_up),          TEST(test_waiting),
+        TEST(test_disorder),         TEST(test_cut),
+        TEST(test_history),          TEST(test_addresses),
         TEST(test_frames),
     };
     return gb_crypto_init(&why) || cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,13 +8,7 @@
 #include <stdio.h>
 
 #include "hub/ledger.h"
-
-static struct gb_fail why;
-#define GOOD(call)                                                             \
-    do {                                                                       \
-        if (call)                                                              \
-            fail_msg("%s: %s", #call, why.text);                               \
-    } while (0)
+#include "tests/unit/support/good.h"
 
 static struct gb_sign_key key;
 

@@ -11,7 +11,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,15 +21,9 @@
 #include "engine/journal.h"
 #include "engine/tlv.h"
 #include "hub/ingest.h"
+#include "tests/unit/support/good.h"
 
 #define UNUSED __attribute__((unused))
-
-static struct gb_fail why;
-#define GOOD(call)                                                             \
-    do {                                                                       \
-        if (call)                                                              \
-            fail_msg("%s: %s", #call, why.text);                               \
-    } while (0)
 
 static const char office_schema[] =
     "CREATE TABLE staff(id INTEGER PRIMARY KEY, name TEXT NOT NULL, level "
@@ -95,21 +88,12 @@ make_office(struct office *w)
     open_reader(w);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
 UNUSED static void
 end_office(struct office *w)
 {
     gb_state_close(w->reader);
     gb_office_close(w->hub);
-    assert_int_equal(nftw(w->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    GOOD(gb_file_remove_all(w->folder, &why));
 }
 
 /* How many files of the hub's folder have names with this in them. */

@@ -15,16 +15,10 @@
 #include <unistd.h>
 
 #include "hub/quarantine.h"
+#include "tests/unit/support/good.h"
 #include "tests/unit/support/io.h"
 
 static char hub[80];
-static struct gb_fail why;
-#define GOOD(call)                                                             \
-    do {                                                                       \
-        if (call)                                                              \
-            fail_msg("%s: %s", #call, why.text);                               \
-    } while (0)
-
 struct listed {
     int n;
     struct gb_quarantine_entry last;

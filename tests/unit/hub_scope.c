@@ -10,7 +10,6 @@
 #include <stdint.h>
 #include <cmocka.h>
 
-#include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +20,7 @@
 #include "engine/tlv.h"
 #include "hub/handed.h"
 #include "hub/office.h"
+#include "tests/unit/support/good.h"
 
 static const char schema_text[] =
     "CREATE TABLE staff(id INTEGER PRIMARY KEY, name TEXT, level INTEGER)"
@@ -70,13 +70,6 @@ struct world {
     int64_t time_ms;
     unsigned left, readonly; /* that the world came across */
 };
-
-static struct gb_fail why;
-#define GOOD(call)                                                             \
-    do {                                                                       \
-        if (call)                                                              \
-            fail_msg("%s: %s", #call, why.text);                               \
-    } while (0)
 
 static int
 below(struct world *w, int n)
@@ -255,22 +248,13 @@ make_world(struct world *w, uint64_t seed)
         enrol(w, i);
 }
 
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
-
 static void
 end_world(struct world *w)
 {
     for (int i = 0; i < DEVICES; i++)
         gb_journal_close(w->h[i].j);
     gb_office_close(w->hub);
-    assert_int_equal(nftw(w->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS), 0);
+    GOOD(gb_file_remove_all(w->folder, &why));
 }
 
 /* -------------------------------------------------------------- working -- */

@@ -1,40 +1,17 @@
 /* hub_waiting.c - sets that wait for others: each goes on as soon as it can,
  * and none stands in another's way */
-#include "hub_office_fixture.h"
+#include "hub_scene_fixture.h"
 
 #include <sys/stat.h>
 
 #include "engine/sshsig.h"
 #include "hub/waiting.h"
 
-/* An office and two handhelds that have been in contact. */
-struct scene {
-    struct office w;
-    struct handheld a, b;
-};
-
 static int
 setup(void **state)
 {
-    struct scene *s = calloc(1, sizeof *s);
-    assert_non_null(s);
-    make_office(&s->w);
-    make_handheld(&s->w, &s->a, 1);
-    make_handheld(&s->w, &s->b, 2);
-    push(&s->a, 1, 0);
+    struct scene *s = make_scene(state);
     push(&s->b, 1, 0);
-    *state = s;
-    return 0;
-}
-
-static int
-teardown(void **state)
-{
-    struct scene *s = *state;
-    gb_journal_close(s->a.j);
-    gb_journal_close(s->b.j);
-    end_office(&s->w);
-    free(s);
     return 0;
 }
 

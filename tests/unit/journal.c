@@ -20,6 +20,7 @@
 #include "engine/journal.h"
 #include "engine/sshsig.h"
 #include "engine/tlv.h"
+#include "tests/unit/support/good.h"
 
 static const char schema_text[] =
     "CREATE TABLE staff(id INTEGER PRIMARY KEY, name TEXT, level INTEGER)"
@@ -41,13 +42,6 @@ static const char schema_text[] =
 
 enum { STAFF, UNIT, VISIT };
 enum { C_UNIT, C_RESULT, C_STATE, C_WORST, C_ENDED, C_TOTAL, C_NOTE, C_PHONE };
-
-static struct gb_fail why;
-#define GOOD(call)                                                             \
-    do {                                                                       \
-        if (call)                                                              \
-            fail_msg("%s: %s", #call, why.text);                               \
-    } while (0)
 
 struct fixture {
     char path[64];

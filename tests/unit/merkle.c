@@ -548,31 +548,6 @@ a_failing_source_is_passed_on(void **state)
 /* ------------------------------------------------------- serialisation -- */
 
 static void
-trees_travel(void **state)
-{
-    (void)state;
-    struct gb_merkle tree = {0}, back;
-    struct gb_buf b;
-    gb_buf_init(&b, 4096);
-    for (size_t n = 0; n <= N; n++) {
-        gb_buf_clear(&b);
-        gb_merkle_write(&b, &tree);
-        struct gb_reader r = gb_reader_of(gb_buf_view(&b));
-        gb_merkle_read(&back, &r);
-        assert_true(gb_read_done(&r));
-        assert_memory_equal(&back, &tree, sizeof tree);
-        for (size_t cut = 0; cut < b.len; cut++) {
-            r = gb_reader_of(GB_SPAN(b.ptr, cut));
-            gb_merkle_read(&back, &r);
-            assert_true(r.bad && !back.size);
-        }
-        if (n < N)
-            gb_merkle_append_hash(&tree, &leaves[n], NULL);
-    }
-    gb_buf_release(&b);
-}
-
-static void
 proofs_travel(void **state)
 {
     (void)state;
@@ -630,7 +605,6 @@ main(void)
         cmocka_unit_test(proofs_are_bounded),
         cmocka_unit_test(hostile_arguments),
         cmocka_unit_test(a_failing_source_is_passed_on),
-        cmocka_unit_test(trees_travel),
         cmocka_unit_test(proofs_travel),
         cmocka_unit_test(nothing_is_allocated),
     };

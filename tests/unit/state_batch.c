@@ -12,6 +12,7 @@
 
 #include "engine/id.h"
 #include "engine/tlv.h"
+#include "tests/unit/support/good.h"
 #include "tests/unit/support/state_world.h"
 
 /* What is in force before and after: a column more, and a claim more. */
@@ -19,7 +20,7 @@ static const char *const sql[] = {
     "CREATE TABLE r(id INTEGER PRIMARY KEY, area TEXT, n INTEGER) STRICT;\n"
     "CREATE TABLE only(id INTEGER PRIMARY KEY) STRICT;\n"
     "CREATE TABLE c(id INTEGER PRIMARY KEY, n INTEGER) STRICT;\n"
-    "INSERT INTO rule VALUES('r','area','last'),('r','n','last'),"
+    "INSERT INTO rule VALUES('r','area','last'),('r','n','max'),"
     "('c','n','last');\n"
     "INSERT INTO record(tbl, scope, rival) VALUES"
     "('r','area = :area',NULL),('c',NULL,'n');\n",
@@ -27,15 +28,15 @@ static const char *const sql[] = {
     " STRICT;\n"
     "CREATE TABLE only(id INTEGER PRIMARY KEY) STRICT;\n"
     "CREATE TABLE c(id INTEGER PRIMARY KEY, n INTEGER) STRICT;\n"
-    "INSERT INTO rule VALUES('r','area','last'),('r','n','last'),"
+    "INSERT INTO rule VALUES('r','area','last'),('r','n','max'),"
     "('c','n','last'),('r','m','last');\n"
     "INSERT INTO record(tbl, scope, rival) VALUES"
     "('r','area = :area','n'),('c',NULL,'n');\n",
 };
 enum { R, ONLY, C };
 enum { AREA, N, M };
+enum { MANY = 1000 };
 
-static struct gb_fail why;
 static struct gb_schema *schemas[2];
 
 static int
@@ -67,42 +68,54 @@ struct work {
     int64_t value; /* of an area: its length */
 };
 
+/* Operations of now, as a device's next set. */
 static void
-send(struct world *w, const struct work *k, const struct gb_schema *s)
+send_ops(struct world *w, int device, struct gb_op *ops, int n,
+         const struct gb_schema *s)
 {
-    static const char area[] = "aaaaaaaa";
-    struct gb_op ops[64];
     struct gb_device d;
     struct made m;
-    bool found, text = k->table == R && k->column == AREA;
+    bool found;
     struct gb_boot boot = {.id = {1}, .wall_ms = w->received_ms};
-    struct gb_written value = {
-        .column = k->column,
-        .value = text ? gb_value_text(GB_SPAN(area, (size_t)k->value))
-                      : gb_value_int(k->value)};
-    assert_int_equal(gb_state_device(w->st, k->device, &d, &found, &why), 0);
-    for (int i = 0; i < k->n; i++)
-        ops[i] = (struct gb_op){.kind = k->kind,
-                                .table = k->table,
-                                .id = gb_id_make(k->of, i + 1),
-                                .actor = 1,
-                                .time_ms = w->received_ms,
-                                .stamp = (w->received_ms << 16) + i,
-                                .values = &value,
-                                .nvalues = k->table != ONLY};
-    struct gb_set set = {.device = k->device,
+    assert_int_equal(gb_state_device(w->st, device, &d, &found, &why), 0);
+    for (int i = 0; i < n; i++) {
+        ops[i].actor = 1;
+        ops[i].time_ms = w->received_ms;
+        ops[i].stamp = (w->received_ms << 16) + i;
+    }
+    struct gb_set set = {.device = device,
                          .seq = d.seq + 1,
                          .clock_ms = w->received_ms,
                          .base = gb_state_head(w->st),
                          .boots = &boot,
                          .nboots = 1,
                          .ops = ops,
-                         .nops = k->n};
+                         .nops = n};
     memcpy(set.prev, d.sha, sizeof set.prev);
     world_encode(&m, &set, s);
     m.received_ms = w->received_ms += 1000;
     assert_int_equal(world_take(w, &m), GB_APPLIED);
     gb_buf_release(&m.bytes);
+}
+
+static void
+send(struct world *w, const struct work *k, const struct gb_schema *s)
+{
+    static const char area[] = "aaaaaaaa";
+    struct gb_op ops[MANY];
+    bool text = k->table == R && k->column == AREA;
+    struct gb_written value = {
+        .column = k->column,
+        .value = text ? gb_value_text(GB_SPAN(area, (size_t)k->value))
+                      : gb_value_int(k->value)};
+    gb_assert(k->n <= MANY);
+    for (int i = 0; i < k->n; i++)
+        ops[i] = (struct gb_op){.kind = k->kind,
+                                .table = k->table,
+                                .id = gb_id_make(k->of, i + 1),
+                                .values = &value,
+                                .nvalues = k->table != ONLY};
+    send_ops(w, k->device, ops, k->n, s);
 }
 
 static void
@@ -186,11 +199,91 @@ as_one_by_one(void **state)
     }
 }
 
+/* sqlite3_progress_handler() callback. */
+static int
+count(void *steps)
+{
+    ++*(uint64_t *)steps;
+    return 0;
+}
+
+/* What a set of n records that claim the same costs, in steps of SQLite. */
+static uint64_t
+steps_of_claims(int n)
+{
+    struct world w;
+    uint64_t steps = 0;
+    struct work k = {1, n, GB_INSERT, C, 1, 0, 7};
+    world_begin(&w, schemas[0], 2);
+    w.calm = true;
+    sqlite3_progress_handler(gb_state_db(w.st), 1, count, &steps);
+    send(&w, &k, schemas[0]);
+    sqlite3_progress_handler(gb_state_db(w.st), 0, NULL, NULL);
+    assert_int_equal(world_number(&w, "SELECT count(*) FROM c"), n);
+    world_end(&w);
+    return steps;
+}
+
+/* A handheld that claims one thing a thousand times holds up nobody. */
+static void
+equal_claims_cost_no_square(void **state)
+{
+    (void)state;
+    uint64_t few = steps_of_claims(MANY / 10), many = steps_of_claims(MANY);
+    assert_true(few > MANY && many < 15 * few);
+}
+
+/* sqlite3_trace_v2() callback: sets that waited and are read. */
+static int
+count_held(unsigned event, void *n, void *statement, void *text)
+{
+    (void)event;
+    (void)statement;
+    *(int *)n += strstr(text, "SELECT signed FROM _held") != NULL;
+    return 0;
+}
+
+/* A record on which an operation waits changes a thousand times: what waits is
+ * taken apart once a set, not once a change. */
+static void
+a_set_that_waits_is_read_once(void **state)
+{
+    struct world w;
+    struct gb_op ops[MANY];
+    struct gb_written value = {.column = N, .value = gb_value_int(7)};
+    struct gb_span area = gb_span_text("a");
+    int reads = 0;
+    (void)state;
+    for (int i = 0; i < MANY; i++)
+        ops[i] = (struct gb_op){.kind = i == 1 ? GB_INSERT : GB_SET,
+                                .table = R,
+                                .id = gb_id_make(1, 1),
+                                .values = &value,
+                                .nvalues = 1};
+    world_begin(&w, schemas[0], 2);
+    w.calm = true;
+    sqlite3_trace_v2(gb_state_db(w.st), SQLITE_TRACE_STMT, count_held, &reads);
+    send_ops(&w, 1, ops, MANY, schemas[0]); /* the first one comes too early */
+    assert_int_equal(reads, 1);
+    send_ops(&w, 1, ops + 2, MANY - 2, schemas[0]);
+    assert_int_equal(reads, 2);
+    value = (struct gb_written){.column = AREA, .value = gb_value_text(area)};
+    send_ops(&w, 1, ops + 2, MANY - 2, schemas[0]); /* the latest shows */
+    assert_int_equal(reads, 2);
+    sqlite3_trace_v2(gb_state_db(w.st), 0, NULL, NULL);
+    assert_int_equal(world_number(&w, "SELECT dead FROM _wait"), 1 << N);
+    world_end(&w);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(as_one_by_one, begin, end),
+        cmocka_unit_test_setup_teardown(equal_claims_cost_no_square, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(a_set_that_waits_is_read_once, begin,
+                                        end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

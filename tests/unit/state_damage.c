@@ -16,14 +16,8 @@
 
 #include "engine/state_private.h"
 #include "support/alloc.h"
+#include "tests/unit/support/good.h"
 #include "tests/unit/support/state_world.h"
-
-static struct gb_fail why;
-#define GOOD(call)                                                             \
-    do {                                                                       \
-        if (call)                                                              \
-            fail_msg("%s: %s", #call, why.text);                               \
-    } while (0)
 
 static const char sql[] =
     "CREATE TABLE r(id INTEGER PRIMARY KEY, n INTEGER) STRICT;\n";

@@ -23,6 +23,7 @@
 
 #include "engine/clock.h"
 #include "engine/id.h"
+#include "tests/unit/support/good.h"
 #include "tests/unit/support/state_world.h"
 
 static const char first_schema[] =
@@ -45,13 +46,6 @@ static const char second_schema[] =
 
 enum { FA, LA, FI, SU, MX, MXB, WO, ST, RO, RE, OWNER, SLOT };
 enum { DEVICES = 4, SETS = 12, OPS = 4, RECORDS = 6 };
-
-static struct gb_fail why;
-#define GOOD(call)                                                             \
-    do {                                                                       \
-        if (call)                                                              \
-            fail_msg("%s: %s", #call, why.text);                               \
-    } while (0)
 
 /* ------------------------------------------------------- making a set -- */
 

@@ -10,6 +10,7 @@
 
 #include "engine/clock.h"
 #include "engine/id.h"
+#include "tests/unit/support/good.h"
 #include "tests/unit/support/state_world.h"
 
 static const char text[] =
@@ -20,13 +21,6 @@ static const char text[] =
 
 enum { RO, SU, OWNER };
 enum { OLD = 1, NEW = 4, OTHER = 3 };
-
-static struct gb_fail why;
-#define GOOD(call)                                                             \
-    do {                                                                       \
-        if (call)                                                              \
-            fail_msg("%s: %s", #call, why.text);                               \
-    } while (0)
 
 static struct gb_schema *schema;
 static struct world w;

@@ -13,6 +13,7 @@
 #include "engine/clock.h"
 #include "engine/id.h"
 #include "engine/rec.h"
+#include "tests/unit/support/good.h"
 #include "tests/unit/support/state_world.h"
 
 /* What is written, and at which levels. */
@@ -27,13 +28,6 @@ static const char actors[] = "INSERT INTO actor VALUES('staff','level');\n";
 
 enum { STAFF, R };
 enum { FA, LA, ST };
-
-static struct gb_fail why;
-#define GOOD(call)                                                             \
-    do {                                                                       \
-        if (call)                                                              \
-            fail_msg("%s: %s", #call, why.text);                               \
-    } while (0)
 
 static struct gb_schema *schema;
 static struct world w;

@@ -12,6 +12,7 @@
 
 #include "engine/clock.h"
 #include "engine/id.h"
+#include "tests/unit/support/good.h"
 #include "tests/unit/support/schema_fixture.h"
 #include "tests/unit/support/state_world.h"
 
@@ -38,13 +39,6 @@ static const char second[] =
 
 enum { R, SLIP };
 enum { LA, SU, ST, RO, OWNER, FA };
-
-static struct gb_fail why;
-#define GOOD(call)                                                             \
-    do {                                                                       \
-        if (call)                                                              \
-            fail_msg("%s: %s", #call, why.text);                               \
-    } while (0)
 
 static struct gb_schema *schemas[2];
 static struct world w;

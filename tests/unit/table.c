@@ -15,14 +15,8 @@
 #include "engine/id.h"
 #include "engine/table_private.h"
 #include "support/fault.h"
+#include "tests/unit/support/good.h"
 #include "tests/unit/support/state_world.h"
-
-static struct gb_fail why;
-#define GOOD(call)                                                             \
-    do {                                                                       \
-        if (call)                                                              \
-            fail_msg("%s: %s", #call, why.text);                               \
-    } while (0)
 
 static const char sql[] =
     "CREATE TABLE a(id INTEGER PRIMARY KEY, n INTEGER, s TEXT) STRICT;\n"

@@ -12,13 +12,7 @@
 #include "engine/clock.h"
 #include "engine/tlv.h"
 #include "tests/unit/support/fault.h"
-
-static struct gb_fail why;
-#define GOOD(call)                                                             \
-    do {                                                                       \
-        if (call)                                                              \
-            fail_msg("%s: %s", #call, why.text);                               \
-    } while (0)
+#include "tests/unit/support/good.h"
 
 static const uint8_t site[16] = {7};
 
