@@ -1,0 +1,215 @@
+/* hub_ledger_shelf.c - hub/git_shelf.h: packs read without libgit2 give what
+ * git says is in them, and nothing when something is odd. */
+#include "engine/deflate.h"
+#include "hub_ledger_fixture.h"
+
+#include "hub/git_shelf.h"
+
+#define BATCHES 60
+
+/* ----------------------------------------------------------- objects -- */
+
+/* An object that git names is on the shelf. */
+static void
+expect_object(struct gb_ledger *l, const char *line)
+{
+    char type[16];
+    git_oid oid, is;
+    git_object_t found;
+    size_t len;
+    struct gb_span bytes;
+    struct gb_fail fail = {0};
+    assert_int_equal(git_oid_fromstrn(&oid, line, GIT_OID_HEXSZ), 0);
+    assert_int_equal(sscanf(line + GIT_OID_HEXSZ, " %15s %zu", type, &len), 2);
+    must(gb_shelf_read(l->shelf, &oid, &found, &bytes, &fail), &fail);
+    assert_non_null(bytes.ptr);
+    assert_string_equal(git_object_type2string(found), type);
+    assert_int_equal(bytes.len, len);
+    gb_git_hash(&is, found, bytes);
+    assert_true(git_oid_equal(&is, &oid));
+}
+
+/* All of them, in two orders; those of the longest chain are reached from
+ * either end. */
+static void
+expect_all(struct world *w)
+{
+    static const char *const orders[] = {"sort", "sort -r", "cat"};
+    struct gb_fail fail = {0};
+    struct gb_ledger *l;
+    must(gb_ledger_open(&l, w->path, GB_LEDGER_READ, &fail), &fail);
+    for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+        size_t n = 0;
+        assert_int_equal(sh(w,
+                            "git cat-file --batch-all-objects --unordered "
+                            "--batch-check | %s",
+                            orders[i]),
+                         0);
+        for (const char *at = slurp(w, "out"); *at; n++) {
+            expect_object(l, at);
+            at = strchr(at, '\n') + 1;
+        }
+        assert_true(n > 6 * BATCHES);
+    }
+    nothing_lost(w, l, BATCHES);
+    gb_ledger_close(l);
+    must(gb_ledger_verify_packs(w->l, &fail), &fail);
+}
+
+/* Whoever packed the ledger: the hub, or git with differences of differences,
+ * by distance or by name. */
+static void
+all_is_there(void **state)
+{
+    static const char *const packed[] = {
+        "true", "git repack -adfq --depth=50 --window=60",
+        "git -c repack.useDeltaBaseOffset=false repack -adfq --depth=50"};
+    struct world *w = *state;
+    struct gb_fail fail = {0};
+    for (size_t i = 0; i < BATCHES; i++) {
+        commit_batch(w, 3);
+        must(gb_ledger_consolidate(w->l, 20, &fail), &fail);
+    }
+    for (size_t i = 0; i < sizeof packed / sizeof *packed; i++) {
+        assert_int_equal(sh(w, "%s", packed[i]), 0);
+        reopen(w);
+        expect_all(w);
+    }
+}
+
+/* What several packs have merged away meanwhile is still read, by libgit2 what
+ * the shelf had not opened. */
+static void
+packs_disappear(void **state)
+{
+    struct world *w = *state;
+    struct gb_fail fail = {0};
+    struct gb_ledger *l;
+    for (size_t i = 0; i < 4; i++)
+        commit_batch(w, 2);
+    must(gb_ledger_open(&l, w->path, GB_LEDGER_READ, &fail), &fail);
+    must(gb_ledger_consolidate(w->l, 1, &fail), &fail);
+    nothing_lost(w, l, 4);
+    gb_ledger_close(l);
+}
+
+/* ------------------------------------------------------- differences -- */
+
+#define BASE "0123456789"
+
+/* Differences from BASE, and what they give. */
+static const struct {
+    const char *bytes;
+    size_t len;
+    const char *gives; /* NULL: it is odd */
+} cases[] = {
+#define D(bytes, gives)                                                        \
+    {                                                                          \
+        bytes, sizeof(bytes) - 1, gives                                        \
+    }
+    D("\x0a\x0b\x90\x0a\x01x", BASE "x"),
+    D("\x0a\x04\x91\x03\x02\x02yz", "34yz"),
+    D("\x0a\x00", ""),
+    D("\x09\x01\x01x", NULL),            /* of another base */
+    D("\x0a\x0b\x90\x0b", NULL),         /* more than there is */
+    D("\x0a\x01\x91\x0b\x01", NULL),     /* from beyond it */
+    D("\x0a\x01\x91\x0a\x01", NULL),     /* from its very end */
+    D("\x0a\x02\x01x", NULL),            /* gives less than it says, */
+    D("\x0a\x01\x02xy", NULL),           /* more, */
+    D("\x0a\x01\x90\x0a", NULL),         /* much more */
+    D("\x0a\x02\x02x", NULL),            /* is cut off, */
+    D("\x0a\x02\x91\x03", NULL),         /* in a number, too */
+    D("\x0a\x01\x01x\x00", NULL),        /* has what is not defined, */
+    D("\x0a\x81\x80\x80\x80\x10", NULL), /* is of a file without end */
+    D("\x0a", NULL),
+    D("", NULL),
+};
+
+enum link { TO_BASE, TO_NOTHING, TO_ITSELF };
+
+struct forged {
+    struct gb_packed base, made;
+    uint8_t names[2][GB_OID_BYTES];
+    struct gb_buf pack;
+};
+
+static void
+put_object(struct forged *f, struct gb_packed *o, unsigned type,
+           const uint8_t *link, struct gb_span raw)
+{
+    struct gb_fail fail = {0};
+    o->at = f->pack.len;
+    gb_packed_head_write(&f->pack, type, raw.len);
+    if (link)
+        gb_buf_add(&f->pack, link, GB_OID_BYTES);
+    must(gb_packed_stream(&f->pack, raw, false, &fail), &fail);
+    o->crc = gb_crc32(GB_SPAN(f->pack.ptr + o->at, f->pack.len - o->at));
+}
+
+/* A pack of BASE, which is called 1, and a difference, which is called 2. */
+static struct gb_shelf *
+forge(struct world *w, struct gb_span delta, enum link to)
+{
+    struct gb_fail fail = {0};
+    struct gb_shelf *s;
+    struct forged f = {.names = {{1}, {2}}};
+    const uint8_t none[GB_OID_BYTES] = {3},
+                  *links[] = {f.names[0], none, f.names[1]};
+    struct gb_packed *const objects[] = {&f.base, &f.made};
+    gb_buf_init(&f.pack, 4096);
+    gb_buf_text(&f.pack, "PACK");
+    gb_buf_u32(&f.pack, 2);
+    gb_buf_u32(&f.pack, 2);
+    f.base.oid = f.names[0];
+    f.made.oid = f.names[1];
+    put_object(&f, &f.base, GIT_OBJECT_BLOB, NULL, gb_span_text(BASE));
+    put_object(&f, &f.made, GB_PACKED_REF, links[to], delta);
+    uint8_t sum[GB_OID_BYTES];
+    gb_sha1(sum, gb_buf_view(&f.pack));
+    gb_buf_add(&f.pack, sum, sizeof sum);
+    put(w, "ledger.git/objects/pack/pack-x.pack", gb_buf_view(&f.pack));
+    gb_buf_release(&f.pack);
+    assert_int_equal(sh(w, "rm -f ledger.git/objects/pack/pack-x.idx"), 0);
+    must(gb_idx_write(w->l, "pack-x", objects, 2, sum, &fail), &fail);
+    must(gb_shelf_open(&s, w->l, "pack-x", &fail), &fail);
+    return s;
+}
+
+static void
+expect_difference(struct world *w, struct gb_span delta, enum link to,
+                  const char *gives)
+{
+    struct gb_fail fail = {0};
+    struct gb_span bytes;
+    git_object_t type;
+    struct gb_shelf *s = forge(w, delta, to);
+    git_oid oid = {{2}};
+    for (int twice = 0; twice < 2; twice++) {
+        must(gb_shelf_read(s, &oid, &type, &bytes, &fail), &fail);
+        assert_int_equal(bytes.ptr != NULL, gives != NULL);
+        if (gives)
+            assert_true(gb_span_equal(bytes, gb_span_text(gives)));
+    }
+    gb_shelf_free(s);
+}
+
+static void
+differences(void **state)
+{
+    struct world *w = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        expect_difference(w, GB_SPAN(cases[i].bytes, cases[i].len), TO_BASE,
+                          cases[i].gives);
+    struct gb_span good = GB_SPAN(cases[0].bytes, cases[0].len);
+    expect_difference(w, good, TO_NOTHING, NULL);
+    expect_difference(w, good, TO_ITSELF, NULL);
+}
+
+int
+main(void)
+{
+#define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
+    const struct CMUnitTest tests[] = {T(all_is_there), T(packs_disappear),
+                                       T(differences)};
+    return cmocka_run_group_tests_name("hub_ledger_shelf", tests, NULL, NULL);
+}
