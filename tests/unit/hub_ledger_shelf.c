@@ -3,6 +3,8 @@
 #include "engine/deflate.h"
 #include "hub_ledger_fixture.h"
 
+#include <fcntl.h>
+
 #include "hub/git_shelf.h"
 
 #define BATCHES 60
@@ -91,6 +93,84 @@ packs_disappear(void **state)
     must(gb_ledger_consolidate(w->l, 1, &fail), &fail);
     nothing_lost(w, l, 4);
     gb_ledger_close(l);
+}
+
+/* More objects than the check of packs holds rows of: it comes to the last
+ * one, and tells damage there. */
+static void
+many_objects(void **state)
+{
+    struct world *w = *state;
+    struct gb_fail fail = {0};
+    commit_batch(w, 1);
+    assert_int_equal(
+        sh(w, "for i in $(seq 10001 19000); do "
+              "printf 'blob\\ndata 5\\n%%s\\n' $i; done |"
+              "git fast-import --quiet && chmod u+w ledger.git/objects/pack/*"),
+        0);
+    must(gb_ledger_verify_packs(w->l, &fail), &fail);
+    assert_int_equal(
+        sh(w, "p=$(ls -S ledger.git/objects/pack/*.pack | head -1) && "
+              "at=$(($(stat -c %%s $p) - 22)) && "
+              "printf x | dd of=$p bs=1 seek=$at conv=notrunc 2>dd"),
+        0);
+    assert_int_equal(gb_ledger_verify_packs(w->l, &fail), GB_E_LEDGER);
+    assert_non_null(strstr(fail.text, "its index's checksum"));
+}
+
+/* ---------------------------------------------------------- an index -- */
+
+#define NAMES 3000
+
+/* A name whose first bytes say little of where it stands. */
+static void
+crowded_name(uint8_t out[GB_OID_BYTES], size_t i)
+{
+    memset(out, 0, GB_OID_BYTES);
+    out[0] = i < 10 ? 6 : 7;
+    out[1] = i < NAMES - 5 ? 0 : 0xff;
+    out[3] = (uint8_t)(i >> 8);
+    out[4] = (uint8_t)i;
+}
+
+/* Beyond 2 GiB, too. */
+static uint64_t
+place_of(size_t i)
+{
+    return 12 + (i % 3 ? i : i << 28);
+}
+
+/* Each name is found by itself, and none beside it. */
+static void
+crowded_names(void **state)
+{
+    static uint8_t names[NAMES][GB_OID_BYTES];
+    static struct gb_packed list[NAMES], *objects[NAMES];
+    struct world *w = *state;
+    struct gb_fail fail = {0};
+    struct gb_book b = {.pack = -1};
+    const uint8_t sum[GB_OID_BYTES] = {0};
+    char path[300];
+    uint64_t at;
+    for (size_t i = 0; i < NAMES; i++) {
+        crowded_name(names[i], i);
+        list[i] = (struct gb_packed){.oid = names[i], .at = place_of(i)};
+        objects[i] = &list[i];
+        for (size_t byte = names[i][0]; byte < 256; byte++)
+            b.fanout[byte]++;
+    }
+    must(gb_idx_write(w->l, "pack-y", objects, NAMES, sum, &fail), &fail);
+    snprintf(path, sizeof path, "%s/objects/pack/pack-y.idx", w->path);
+    b.idx = open(path, O_RDONLY | O_CLOEXEC);
+    for (size_t i = 0; i < NAMES; i++) {
+        uint8_t beside[GB_OID_BYTES];
+        memcpy(beside, names[i], sizeof beside);
+        beside[GB_OID_BYTES - 1] = 1;
+        assert_true(gb_book_find(&b, names[i], &at));
+        assert_true(at == place_of(i));
+        assert_false(gb_book_find(&b, beside, &at));
+    }
+    close(b.idx);
 }
 
 /* ------------------------------------------------------- differences -- */
@@ -210,6 +290,7 @@ main(void)
 {
 #define T(f) cmocka_unit_test_setup_teardown(f, set_up, tear_down)
     const struct CMUnitTest tests[] = {T(all_is_there), T(packs_disappear),
+                                       T(many_objects), T(crowded_names),
                                        T(differences)};
     return cmocka_run_group_tests_name("hub_ledger_shelf", tests, NULL, NULL);
 }
