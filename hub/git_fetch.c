@@ -187,7 +187,10 @@ descend(struct gb_shelf *s, struct gb_book *b, uint64_t at, size_t *depth,
 {
     struct packed p;
     for (*depth = 0; !(*out = find_version(s, b, at)); at = p.base) {
-        if (*depth == GB_SHELF_CHAIN || !parse(s, b, at, &p))
+        if (*depth == GB_SHELF_CHAIN) /* libgit2 would follow it for ever */
+            return gb_fail_set(fail, GB_E_LEDGER,
+                               "differences from each other, without end");
+        if (!parse(s, b, at, &p))
             return gb_buf_check(&s->piece, "an object of a pack", fail);
         if (p.type <= GIT_OBJECT_BLOB)
             return inflate_whole(s, b, at, &p, out, fail);
@@ -214,7 +217,7 @@ read_sparse(struct gb_reader *r, unsigned bits, unsigned n)
 static bool
 apply(struct gb_reader *r, struct gb_span base, uint8_t *to, size_t left)
 {
-    while (!gb_read_done(r) && !r->bad) {
+    while (gb_read_left(r)) {
         unsigned bits = gb_read_u8(r);
         struct gb_span s;
         if (bits & 0x80) {
@@ -233,7 +236,7 @@ apply(struct gb_reader *r, struct gb_span base, uint8_t *to, size_t left)
         to += s.len;
         left -= s.len;
     }
-    return !r->bad && !left;
+    return !left;
 }
 
 /* The object that begins there, a difference from *v, which it becomes; NULL
@@ -305,10 +308,13 @@ look_up(git_odb_backend *b, const git_oid *oid, git_object_t *type,
 {
     struct gb_fail why;
     struct gb_shelf *s = ((struct backend *)(void *)b)->shelf;
-    if (gb_shelf_read(s, oid, type, out, &why)) {
+    enum gb_err err = gb_shelf_read(s, oid, type, out, &why);
+    if (err == GB_E_MEMORY)
         git_error_set_oom();
+    else if (err)
+        git_error_set_str(GIT_ERROR_ODB, why.text);
+    if (err)
         return -1;
-    }
     return out->ptr ? 0 : GIT_ENOTFOUND;
 }
 

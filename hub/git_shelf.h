@@ -8,8 +8,9 @@
  * grows with it.  Here a look into an index reads the few rows in question, and
  * the caches have a size.
  *
- * What is not there, or in any way odd, is left to libgit2; and what is found
- * is believed after its hash only, as all that is read.
+ * What is not there, or in any way odd, is left to libgit2, but for differences
+ * in a circle; and what is found is believed after its hash only, as all that
+ * is read.
  */
 #ifndef GB_GIT_SHELF_H
 #define GB_GIT_SHELF_H

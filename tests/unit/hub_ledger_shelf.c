@@ -205,7 +205,8 @@ static const struct {
     D("", NULL),
 };
 
-enum link { TO_BASE, TO_NOTHING, TO_ITSELF };
+/* How the difference says what it is one from. */
+enum link { TO_BASE, BACK, TO_NOTHING, TO_ITSELF, TOO_FAR, NOWHERE };
 
 struct forged {
     struct gb_packed base, made;
@@ -215,35 +216,45 @@ struct forged {
 
 static void
 put_object(struct forged *f, struct gb_packed *o, unsigned type,
-           const uint8_t *link, struct gb_span raw)
+           struct gb_span link, struct gb_span raw)
 {
     struct gb_fail fail = {0};
     o->at = f->pack.len;
     gb_packed_head_write(&f->pack, type, raw.len);
-    if (link)
-        gb_buf_add(&f->pack, link, GB_OID_BYTES);
+    gb_buf_span(&f->pack, link);
     must(gb_packed_stream(&f->pack, raw, false, &fail), &fail);
     o->crc = gb_crc32(GB_SPAN(f->pack.ptr + o->at, f->pack.len - o->at));
 }
 
-/* A pack of BASE, which is called 1, and a difference, which is called 2. */
+/* A pack of BASE, and a difference, which is called 255. */
 static struct gb_shelf *
 forge(struct world *w, struct gb_span delta, enum link to)
 {
     struct gb_fail fail = {0};
     struct gb_shelf *s;
-    struct forged f = {.names = {{1}, {2}}};
-    const uint8_t none[GB_OID_BYTES] = {3},
-                  *links[] = {f.names[0], none, f.names[1]};
+    struct forged f = {.names = {{0}, {255}}};
+    const uint8_t none[GB_OID_BYTES] = {3};
+    const struct gb_span links[] = {
+        [TO_BASE] = GB_SPAN(f.names[0], GB_OID_BYTES),
+        [BACK] = GB_SPAN("\x16", 1), /* a head, and 10 bytes that are stored */
+        [TO_NOTHING] = GB_SPAN(none, GB_OID_BYTES),
+        [TO_ITSELF] = GB_SPAN(f.names[1], GB_OID_BYTES),
+        [TOO_FAR] = GB_SPAN("\x7f", 1),
+        [NOWHERE] = GB_SPAN("", 1)};
+    git_oid name;
     struct gb_packed *const objects[] = {&f.base, &f.made};
     gb_buf_init(&f.pack, 4096);
     gb_buf_text(&f.pack, "PACK");
     gb_buf_u32(&f.pack, 2);
     gb_buf_u32(&f.pack, 2);
+    gb_git_hash(&name, GIT_OBJECT_BLOB, gb_span_text(BASE));
+    memcpy(f.names[0], name.id, GB_OID_BYTES);
     f.base.oid = f.names[0];
     f.made.oid = f.names[1];
-    put_object(&f, &f.base, GIT_OBJECT_BLOB, NULL, gb_span_text(BASE));
-    put_object(&f, &f.made, GB_PACKED_REF, links[to], delta);
+    put_object(&f, &f.base, GIT_OBJECT_BLOB, GB_SPAN(NULL, 0),
+               gb_span_text(BASE));
+    put_object(&f, &f.made, links[to].len == 1 ? GB_PACKED_OFS : GB_PACKED_REF,
+               links[to], delta);
     uint8_t sum[GB_OID_BYTES];
     gb_sha1(sum, gb_buf_view(&f.pack));
     gb_buf_add(&f.pack, sum, sizeof sum);
@@ -263,14 +274,19 @@ expect_difference(struct world *w, struct gb_span delta, enum link to,
     struct gb_span bytes;
     git_object_t type;
     struct gb_shelf *s = forge(w, delta, to);
-    git_oid oid = {{2}};
+    git_oid oid = {{255}};
     for (int twice = 0; twice < 2; twice++) {
-        must(gb_shelf_read(s, &oid, &type, &bytes, &fail), &fail);
+        assert_int_equal(gb_shelf_read(s, &oid, &type, &bytes, &fail),
+                         to == TO_ITSELF ? GB_E_LEDGER : GB_OK);
         assert_int_equal(bytes.ptr != NULL, gives != NULL);
         if (gives)
             assert_true(gb_span_equal(bytes, gb_span_text(gives)));
     }
     gb_shelf_free(s);
+    /* And its name is a lie. */
+    assert_int_equal(gb_ledger_verify_packs(w->l, &fail), GB_E_LEDGER);
+    if (gives)
+        assert_non_null(strstr(fail.text, "not what its name says"));
 }
 
 static void
@@ -280,9 +296,9 @@ differences(void **state)
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         expect_difference(w, GB_SPAN(cases[i].bytes, cases[i].len), TO_BASE,
                           cases[i].gives);
-    struct gb_span good = GB_SPAN(cases[0].bytes, cases[0].len);
-    expect_difference(w, good, TO_NOTHING, NULL);
-    expect_difference(w, good, TO_ITSELF, NULL);
+    for (enum link to = BACK; to <= NOWHERE; to++)
+        expect_difference(w, GB_SPAN(cases[0].bytes, cases[0].len), to,
+                          to == BACK ? cases[0].gives : NULL);
 }
 
 int
