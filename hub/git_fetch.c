@@ -1,103 +1,21 @@
 /*
- * git_fetch.c - small files out of packs without libgit2, for a reader who
- * wants many: a look into an index, and bytes that mostly were read with those
- * before, as a batch's files lie beside each other.
+ * git_fetch.c - objects out of a shelf (git_shelf.h): small files, which lie
+ * beside those of their batch, and anything else, whole or as a difference from
+ * another (git_fold.c has the form).
  *
- * What is not there, large, a difference, or in any way odd is left to libgit2;
- * and what is found is believed after its hash only, as all that is read.
+ * A few objects are kept that were unpacked last: what others are differences
+ * from stays longest.
  */
-#include "git_ledger.h"
+#include "git_shelf.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include "engine/deflate.h"
 
-#define WINDOW 131072
-#define SMALL 16384 /* bytes of a file, and room for it in the window */
+#define HEAD 1024 /* bytes that hold an object's head, and a small one */
 
-struct gb_shelf {
-    struct book {
-        struct gb_idx idx;
-        int fd;
-    } * books;
-    size_t count, latest;
-    const struct book *open; /* whose bytes are in the window, */
-    uint64_t at;             /* from here on */
-    size_t len;
-    uint8_t window[WINDOW], raw[SMALL];
-};
-
-void
-gb_shelf_free(struct gb_shelf *s)
-{
-    if (!s)
-        return;
-    while (s->count) {
-        struct book *b = &s->books[--s->count];
-        gb_idx_close(&b->idx);
-        close(b->fd);
-    }
-    free(s->books);
-    free(s);
-}
-
-/* Take up a pack; one that cannot be opened is left to libgit2. */
-static void
-add(struct gb_shelf *s, const struct gb_ledger *l, const char *name)
-{
-    char path[GB_FILE_PATH_MAX];
-    struct gb_fail ignored;
-    struct book *b = &s->books[s->count];
-    gb_git_join(path, l->packs, name, ".pack");
-    if (gb_idx_open(&b->idx, l, name, &ignored))
-        return;
-    b->fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (b->fd < 0) {
-        gb_idx_close(&b->idx);
-        return;
-    }
-    /* It was all looked at once: do not count it as memory in use. */
-    madvise((void *)(uintptr_t)b->idx.map, b->idx.len, MADV_DONTNEED);
-    s->count++;
-}
-
-static enum gb_err
-fill(struct gb_ledger *l, struct gb_fail *fail)
-{
-    struct gb_packs packs;
-    struct gb_shelf *s = l->shelf = calloc(1, sizeof *s);
-    if (!s)
-        return gb_fail_memory(fail);
-    struct gb_fail why;
-    enum gb_err err = gb_packs_list(&packs, l, &why);
-    if (err == GB_E_MEMORY)
-        return gb_fail_memory(fail);
-    s->books = calloc(packs.count + 1, sizeof *s->books);
-    for (size_t i = 0; s->books && i < packs.count; i++)
-        add(s, l, packs.list[i].name);
-    gb_packs_release(&packs);
-    return s->books ? GB_OK : gb_fail_memory(fail);
-}
-
-/* What the window has from this place on, 2 * SMALL bytes unless the pack ends.
- * A batch may be asked for in either direction. */
-static struct gb_span
-look(struct gb_shelf *s, const struct book *b, uint64_t at)
-{
-    if (s->open != b || at < s->at || at + 2 * SMALL > s->at + s->len) {
-        s->open = b;
-        s->at = at > WINDOW / 2 ? at - WINDOW / 2 : 0;
-        ssize_t n = pread(b->fd, s->window, WINDOW, (off_t)s->at);
-        s->len = n > 0 ? (size_t)n : 0;
-    }
-    if (at - s->at >= s->len)
-        return GB_SPAN(NULL, 0);
-    return GB_SPAN(s->window + (at - s->at), s->len - (size_t)(at - s->at));
-}
+/* ------------------------------------------------------- small files -- */
 
 /* Unpack what begins there, when it is such a file. */
 static enum gb_err
@@ -109,7 +27,7 @@ unpack(struct gb_shelf *s, struct gb_span bytes, struct gb_span *out,
     size_t at;
     struct gb_fail why;
     if (!gb_packed_head(bytes, &type, &len, &at) || type != GIT_OBJECT_BLOB ||
-        len > SMALL)
+        len > GB_SHELF_SMALL)
         return GB_OK;
     bytes = GB_SPAN(bytes.ptr + at, bytes.len - at);
     enum gb_err err = gb_inflate_zlib(s->raw, (size_t)len, bytes, &why);
@@ -123,23 +41,327 @@ gb_shelf_fetch(struct gb_ledger *l, const git_oid *oid, struct gb_span *out,
                struct gb_fail *fail)
 {
     git_oid is;
-    size_t row;
+    uint64_t at;
     *out = GB_SPAN(NULL, 0);
-    enum gb_err err = l->shelf || l->write ? GB_OK : fill(l, fail);
-    struct gb_shelf *s = l->shelf;
-    for (size_t i = 0; !err && s && i < s->count; i++) {
-        size_t k = (s->latest + i) % s->count;
-        const struct book *b = &s->books[k];
-        if (!gb_idx_find(&b->idx, oid->id, &row))
-            continue;
-        s->latest = k;
-        err = unpack(s, look(s, b, gb_idx_at(&b->idx, row)), out, fail);
-        break;
-    }
+    struct gb_book *b = l->shelf ? gb_shelf_find(l->shelf, oid, &at) : NULL;
+    if (!b)
+        return GB_OK;
+    enum gb_err err =
+        unpack(l->shelf, gb_shelf_look(l->shelf, b, at), out, fail);
     if (err || !out->ptr)
         return err;
     gb_git_hash(&is, GIT_OBJECT_BLOB, *out);
     if (!git_oid_equal(&is, oid))
         *out = GB_SPAN(NULL, 0);
     return GB_OK;
+}
+
+/* ---------------------------------------------------------- versions -- */
+
+static struct gb_version *
+find_version(struct gb_shelf *s, const struct gb_book *b, uint64_t at)
+{
+    for (size_t i = 0; i < GB_SHELF_VERSIONS; i++)
+        if (s->versions[i].book == b && s->versions[i].at == at)
+            return &s->versions[i];
+    return NULL;
+}
+
+static void
+forget(struct gb_version *v)
+{
+    free(v->bytes);
+    *v = (struct gb_version){0};
+}
+
+/* A place for one of so many bytes: what was not used for longest goes, but
+ * for the one that is needed now. */
+static struct gb_version *
+make_room(struct gb_shelf *s, const struct gb_version *keep, size_t len)
+{
+    for (;;) {
+        struct gb_version *oldest = NULL, *none = NULL;
+        size_t held = len;
+        for (size_t i = 0; i < GB_SHELF_VERSIONS; i++) {
+            struct gb_version *v = &s->versions[i];
+            held += v->len;
+            if (!v->book)
+                none = v;
+            else if (v != keep && (!oldest || v->used < oldest->used))
+                oldest = v;
+        }
+        if (none && (held <= GB_SHELF_KEPT || !oldest))
+            return none;
+        forget(oldest);
+    }
+}
+
+/* One whose bytes are to be filled in; NULL: out of memory. */
+static struct gb_version *
+add_version(struct gb_shelf *s, const struct gb_book *b, uint64_t at,
+            const struct gb_version *keep, size_t len)
+{
+    struct gb_version *v = make_room(s, keep, len);
+    uint8_t *bytes = malloc(len + 1);
+    if (!bytes)
+        return NULL;
+    *v = (struct gb_version){
+        .book = b, .at = at, .used = ++s->clock, .bytes = bytes, .len = len};
+    return v;
+}
+
+/* ----------------------------------------------------------- objects -- */
+
+/* An object as it is packed. */
+struct packed {
+    unsigned type;
+    size_t len;
+    struct gb_span stream; /* and what follows it */
+    uint64_t base;         /* where that begins, of a difference */
+};
+
+/* What it is a difference from; *rest moves behind that. */
+static bool
+find_base(const struct gb_book *b, struct gb_span bytes, uint64_t at,
+          struct packed *p, size_t *rest)
+{
+    if (p->type == GB_PACKED_OFS) {
+        uint64_t back = gb_packed_distance(bytes, rest);
+        p->base = at - back;
+        return back && back < at;
+    }
+    const uint8_t *name = bytes.ptr + *rest;
+    *rest += GB_OID_BYTES;
+    return *rest <= bytes.len && gb_book_find(b, name, &p->base);
+}
+
+/* False when it is odd: its stream is cut off where it is much longer than what
+ * it stands for, too. */
+static bool
+parse(struct gb_shelf *s, struct gb_book *b, uint64_t at, struct packed *p)
+{
+    uint64_t len;
+    size_t rest;
+    struct gb_span bytes = gb_shelf_take(s, b, at, HEAD);
+    if (!gb_packed_head(bytes, &p->type, &len, &rest) ||
+        len > GB_LEDGER_FILE_MAX)
+        return false;
+    bool difference = p->type == GB_PACKED_OFS || p->type == GB_PACKED_REF;
+    if (difference ? !find_base(b, bytes, at, p, &rest)
+                   : p->type < GIT_OBJECT_COMMIT || p->type > GIT_OBJECT_BLOB)
+        return false;
+    p->len = (size_t)len;
+    size_t need = rest + p->len + p->len / 8 + HEAD / 2;
+    if (bytes.len == HEAD && need > HEAD)
+        bytes = gb_shelf_take(s, b, at, need);
+    if (bytes.len <= rest)
+        return false;
+    p->stream = GB_SPAN(bytes.ptr + rest, bytes.len - rest);
+    return true;
+}
+
+/* A whole object; *out is NULL when it is odd. */
+static enum gb_err
+inflate_whole(struct gb_shelf *s, struct gb_book *b, uint64_t at,
+              const struct packed *p, struct gb_version **out,
+              struct gb_fail *fail)
+{
+    struct gb_fail why;
+    struct gb_version *v = add_version(s, b, at, NULL, p->len);
+    if (!v)
+        return gb_fail_memory(fail);
+    enum gb_err err = gb_inflate_zlib(v->bytes, v->len, p->stream, &why);
+    v->type = (git_object_t)p->type;
+    if (err)
+        forget(v);
+    else
+        *out = v;
+    return err == GB_E_MEMORY ? gb_fail_memory(fail) : GB_OK;
+}
+
+/* From an object, by what each is a difference from, to one that is whole or
+ * kept: those on the way go into the chain.  *out is NULL when one is odd. */
+static enum gb_err
+descend(struct gb_shelf *s, struct gb_book *b, uint64_t at, size_t *depth,
+        struct gb_version **out, struct gb_fail *fail)
+{
+    struct packed p;
+    for (*depth = 0; !(*out = find_version(s, b, at)); at = p.base) {
+        if (*depth == GB_SHELF_CHAIN) /* libgit2 would follow it for ever */
+            return gb_fail_set(fail, GB_E_LEDGER,
+                               "differences from each other, without end");
+        if (!parse(s, b, at, &p))
+            return gb_buf_check(&s->piece, "an object of a pack", fail);
+        if (p.type <= GIT_OBJECT_BLOB)
+            return inflate_whole(s, b, at, &p, out, fail);
+        s->chain[(*depth)++] = at;
+    }
+    return GB_OK;
+}
+
+/* ------------------------------------------------------- differences -- */
+
+/* A number of which bits say which bytes are there. */
+static size_t
+read_sparse(struct gb_reader *r, unsigned bits, unsigned n)
+{
+    size_t v = 0;
+    for (unsigned i = 0; i < n; i++)
+        if (bits & 1u << i)
+            v |= (size_t)gb_read_u8(r) << 8 * i;
+    return v;
+}
+
+/* Carry out what stands behind the lengths of a difference: whether it gives
+ * just as many bytes. */
+static bool
+apply(struct gb_reader *r, struct gb_span base, uint8_t *to, size_t left)
+{
+    while (gb_read_left(r)) {
+        unsigned bits = gb_read_u8(r);
+        struct gb_span s;
+        if (bits & 0x80) {
+            size_t at = read_sparse(r, bits, 4);
+            size_t len = read_sparse(r, bits >> 4, 3);
+            len = len ? len : 0x10000;
+            if (at > base.len || len > base.len - at)
+                return false;
+            s = GB_SPAN(base.ptr + at, len);
+        } else {
+            s = gb_read_bytes(r, bits);
+        }
+        if (!bits || r->bad || s.len > left)
+            return false;
+        memcpy(to, s.ptr, s.len);
+        to += s.len;
+        left -= s.len;
+    }
+    return !left;
+}
+
+/* The object that begins there, a difference from *v, which it becomes; NULL
+ * when it is odd. */
+static enum gb_err
+ascend(struct gb_shelf *s, struct gb_book *b, uint64_t at,
+       struct gb_version **v, struct gb_fail *fail)
+{
+    struct packed p;
+    struct gb_fail why;
+    struct gb_version *base = *v;
+    *v = NULL;
+    bool good = parse(s, b, at, &p);
+    gb_buf_clear(&s->delta);
+    uint8_t *to = good ? gb_buf_grow(&s->delta, p.len) : NULL;
+    if (!to)
+        return gb_buf_check(good ? &s->delta : &s->piece, "a difference", fail);
+    enum gb_err err = gb_inflate_zlib(to, p.len, p.stream, &why);
+    if (err)
+        return err == GB_E_MEMORY ? gb_fail_memory(fail) : GB_OK;
+    struct gb_reader r = gb_reader_of(gb_buf_view(&s->delta));
+    uint64_t from = gb_read_varint(&r), len = gb_read_varint(&r);
+    if (r.bad || from != base->len || len > GB_LEDGER_FILE_MAX)
+        return GB_OK;
+    struct gb_version *made = add_version(s, b, at, base, (size_t)len);
+    if (!made)
+        return gb_fail_memory(fail);
+    made->type = base->type;
+    base->used = ++s->clock;
+    if (apply(&r, GB_SPAN(base->bytes, base->len), made->bytes, made->len))
+        *v = made;
+    else
+        forget(made);
+    return GB_OK;
+}
+
+enum gb_err
+gb_shelf_read(struct gb_shelf *s, const git_oid *oid, git_object_t *type,
+              struct gb_span *out, struct gb_fail *fail)
+{
+    uint64_t at;
+    size_t depth;
+    struct gb_version *v;
+    *out = GB_SPAN(NULL, 0);
+    struct gb_book *b = gb_shelf_find(s, oid, &at);
+    if (!b)
+        return GB_OK;
+    enum gb_err err = descend(s, b, at, &depth, &v, fail);
+    while (!err && v && depth)
+        err = ascend(s, b, s->chain[--depth], &v, fail);
+    if (err || !v)
+        return err;
+    *type = v->type;
+    *out = GB_SPAN(v->bytes, v->len);
+    return GB_OK;
+}
+
+/* ----------------------------------------------------------- libgit2 -- */
+
+struct backend {
+    git_odb_backend parent;
+    struct gb_shelf *shelf;
+};
+
+/* An object, or what libgit2 says when it shall ask another. */
+static int
+look_up(git_odb_backend *b, const git_oid *oid, git_object_t *type,
+        struct gb_span *out)
+{
+    struct gb_fail why;
+    struct gb_shelf *s = ((struct backend *)(void *)b)->shelf;
+    enum gb_err err = gb_shelf_read(s, oid, type, out, &why);
+    if (err == GB_E_MEMORY)
+        git_error_set_oom();
+    else if (err)
+        git_error_set_str(GIT_ERROR_ODB, why.text);
+    if (err)
+        return -1;
+    return out->ptr ? 0 : GIT_ENOTFOUND;
+}
+
+static int
+read_header(size_t *len, git_object_t *type, git_odb_backend *b,
+            const git_oid *oid)
+{
+    struct gb_span bytes;
+    int rc = look_up(b, oid, type, &bytes);
+    *len = bytes.len;
+    return rc;
+}
+
+static int
+read_object(void **data, size_t *len, git_object_t *type, git_odb_backend *b,
+            const git_oid *oid)
+{
+    struct gb_span bytes;
+    int rc = look_up(b, oid, type, &bytes);
+    if (rc)
+        return rc;
+    *len = bytes.len;
+    *data = git_odb_backend_data_alloc(b, bytes.len + 1);
+    if (!*data)
+        return -1;
+    memcpy(*data, bytes.ptr, bytes.len);
+    return 0;
+}
+
+static void
+free_backend(git_odb_backend *b)
+{
+    free(b);
+}
+
+int
+gb_shelf_add(git_odb *odb, struct gb_shelf *s, int priority)
+{
+    struct backend *b = calloc(1, sizeof *b);
+    if (!b) {
+        git_error_set_oom();
+        return -1;
+    }
+    git_odb_init_backend(&b->parent, GIT_ODB_BACKEND_VERSION);
+    b->parent.read = read_object;
+    b->parent.read_header = read_header;
+    b->parent.free = free_backend;
+    b->shelf = s;
+    return gb_git_add(odb, &b->parent, priority);
 }

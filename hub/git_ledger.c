@@ -44,7 +44,7 @@ start(void)
     if (git_libgit2_init() < 0)
         return;
     int bad =
-        git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)(4 << 20)) < 0;
+        git_libgit2_opts(GIT_OPT_SET_CACHE_MAX_SIZE, (ssize_t)(512 << 10)) < 0;
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
         bad |= git_libgit2_opts(sizes[i].option, sizes[i].value) < 0;
     for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
@@ -237,6 +237,7 @@ gb_git_reload(struct gb_ledger *l, struct gb_fail *fail)
         git_odb_backend_loose(&b, l->objects, -1, 1, 0, 0) < 0 ||
         gb_git_add(odb, b, 1) < 0 || git_odb_backend_pack(&b, l->objects) < 0 ||
         gb_git_add(odb, b, 2) < 0 ||
+        (l->shelf && gb_shelf_add(odb, l->shelf, 3) < 0) ||
         (l->write &&
          (git_mempack_new(&b) < 0 || gb_git_add(odb, b, 999) < 0)) ||
         git_repository_set_odb(l->repo, odb) < 0)
@@ -396,7 +397,8 @@ open_repository(struct gb_ledger *l, const char *path, struct gb_fail *fail)
     if (!err)
         err = drop_midx(l, fail);
     if (!err)
-        err = gb_packs_check(l, fail);
+        err = l->write ? gb_packs_check(l, fail)
+                       : gb_shelf_open(&l->shelf, l, NULL, fail);
     return err ? err : gb_git_reload(l, fail);
 }
 
@@ -451,9 +453,9 @@ gb_ledger_close(struct gb_ledger *l)
     gb_ledger_discard(l);
     for (int i = 0; i <= GB_LEDGER_DEPTH_MAX; i++)
         gb_tree_release(&l->seen[i].tree);
-    gb_shelf_free(l->shelf);
     git_odb_free(l->odb);
     git_repository_free(l->repo);
+    gb_shelf_free(l->shelf);
     free(l);
 }
 

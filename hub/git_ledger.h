@@ -10,7 +10,8 @@
  *   git_diff.c    what a commit changed  git_fold.c         versions of folders
  *   git_sha1.c    a checksum             git_verify.c       for the auditor
  *   git_memory.c  without a disk         git_whole.c   what is lost
- *   git_new.c     the pack of a batch   git_fetch.c    small files, fast
+ *   git_new.c     the pack of a batch   git_shelf.c    packs without libgit2,
+ *                                       git_fetch.c    and what is in them
  *
  * libgit2 keeps objects, packs and refs; the bytes of folders and commits are
  * written and read here, strictly and in the one form that they have.
@@ -59,7 +60,7 @@ struct gb_ledger {
     git_odb_backend *memory;       /* of the odb: a batch's objects; or NULL */
     struct gb_ledger_store *store; /* all is in memory, and above is empty */
     struct gb_compared seen[GB_LEDGER_DEPTH_MAX + 1]; /* one of each depth */
-    struct gb_shelf *shelf; /* NULL: nothing was fetched */
+    struct gb_shelf *shelf; /* of a reader; else NULL */
     bool write;
     bool prepared;               /* the next three are set */
     git_oid next, parent;        /* parent: zeros at the root */
@@ -203,6 +204,14 @@ bool gb_idx_find(const struct gb_idx *idx, const uint8_t oid[GB_OID_BYTES],
 /* Where the i-th object begins in its pack, and its checksum there. */
 uint64_t gb_idx_at(const struct gb_idx *idx, size_t i);
 uint32_t gb_idx_crc(const struct gb_idx *idx, size_t i);
+/* Give back what was mapped so far; every so many rows, in a walk over all. */
+void gb_idx_drop(const struct gb_idx *idx, size_t row);
+/* How many objects have a first byte up to i. */
+void gb_idx_fanout(const struct gb_idx *idx, uint32_t out[256]);
+/* The same out of the file, without mapping it: the names of n rows, and where
+ * an object begins; false when it cannot be read. */
+bool gb_idx_names(int fd, size_t row, size_t n, uint8_t (*out)[GB_OID_BYTES]);
+bool gb_idx_place(int fd, size_t count, size_t row, uint64_t *at);
 /* Write the index of a pack, durably; the objects rise by name. */
 enum gb_err gb_idx_write(const struct gb_ledger *l, const char *name,
                          struct gb_packed *const *objects, size_t count,
@@ -211,13 +220,23 @@ enum gb_err gb_idx_write(const struct gb_ledger *l, const char *name,
 /* Remove a pack's files; errors are left for the next time. */
 void gb_pack_remove(const struct gb_ledger *l, const char *name);
 
-/* ------------------------------------------------------ git_fetch.c -- */
+/* ------------------------------------------ git_shelf.c, git_fetch.c -- */
 
+/* All packs, or one of them, each with its index checked.  The ledger outlives
+ * the shelf. */
+enum gb_err gb_shelf_open(struct gb_shelf **out, const struct gb_ledger *l,
+                          const char *only, struct gb_fail *fail);
+void gb_shelf_free(struct gb_shelf *s); /* NULL is harmless */
 /* A small file, valid until the next call; without a pointer when it has to be
  * read with gb_git_object(). */
 enum gb_err gb_shelf_fetch(struct gb_ledger *l, const git_oid *oid,
                            struct gb_span *out, struct gb_fail *fail);
-void gb_shelf_free(struct gb_shelf *s); /* NULL is harmless */
+/* Any object, likewise; its hash has not been checked. */
+enum gb_err gb_shelf_read(struct gb_shelf *s, const git_oid *oid,
+                          git_object_t *type, struct gb_span *out,
+                          struct gb_fail *fail);
+/* Give an odb what is on the shelf, which outlives it. */
+int gb_shelf_add(git_odb *odb, struct gb_shelf *s, int priority);
 
 /* --------------------------------------------------------- git_new.c -- */
 
@@ -237,6 +256,9 @@ enum gb_err gb_pack_write(struct gb_ledger *l, const git_oid *made,
  * the rest begins; false when there is none. */
 bool gb_packed_head(struct gb_span bytes, unsigned *type, uint64_t *len,
                     size_t *rest);
+/* The distance behind a head of GB_PACKED_OFS; *rest moves behind it.  0:
+ * damaged. */
+uint64_t gb_packed_distance(struct gb_span bytes, size_t *rest);
 /* Append such a head. */
 void gb_packed_head_write(struct gb_buf *out, unsigned type, uint64_t len);
 

@@ -36,6 +36,8 @@
 #define ROW_MAX (GB_OID_BYTES + 4 + 4 + 8)
 #define FAR 0x80000000u /* beyond 2 GiB */
 #define PACK_HEAD 12    /* "PACK", u32 version, u32 objects */
+#define PIECE 65536     /* bytes that are looked at and dropped again, and */
+#define ROWS 2048       /* rows */
 
 /* ------------------------------------------------------------- index -- */
 
@@ -65,12 +67,20 @@ check_shape(struct gb_idx *idx)
            (rest - tables) / 8 <= idx->count;
 }
 
+void
+gb_idx_drop(const struct gb_idx *idx, size_t row)
+{
+    if (row % ROWS == 0)
+        madvise((void *)(uintptr_t)idx->map, idx->len, MADV_DONTNEED);
+}
+
 /* Names rise and stand where the fanout says. */
 static bool
 check_names(const struct gb_idx *idx)
 {
     const uint8_t *fanout = idx->map + HEAD;
     for (uint32_t i = 0; i < idx->count; i++) {
+        gb_idx_drop(idx, i);
         const uint8_t *oid = idx->oids + (size_t)i * GB_OID_BYTES;
         uint32_t end = u32(fanout + 4 * (size_t)oid[0]);
         uint32_t start = oid[0] ? u32(fanout + 4 * ((size_t)oid[0] - 1)) : 0;
@@ -110,6 +120,7 @@ check_offsets(const struct gb_idx *idx, uint64_t size)
 {
     for (size_t i = 0; i < idx->count; i++) {
         uint64_t at = gb_idx_at(idx, i);
+        gb_idx_drop(idx, i);
         if (at < PACK_HEAD || at >= size - GB_OID_BYTES)
             return false;
     }
@@ -148,16 +159,28 @@ check_pack(const struct gb_idx *idx, const struct ends *e)
            memcmp(e->tail, idx->map + idx->len - TRAILER, sizeof e->tail) == 0;
 }
 
+/* The checksum at its end. */
+static bool
+check_sum(const struct gb_idx *idx)
+{
+    uint8_t is[GB_OID_BYTES];
+    struct gb_sha1 sum;
+    size_t end = idx->len - GB_OID_BYTES;
+    gb_sha1_init(&sum);
+    for (size_t at = 0; at < end; at += PIECE) {
+        gb_sha1_add(
+            &sum, GB_SPAN(idx->map + at, end - at < PIECE ? end - at : PIECE));
+        gb_idx_drop(idx, 0);
+    }
+    gb_sha1_final(&sum, is);
+    return memcmp(is, idx->map + end, sizeof is) == 0;
+}
+
 static bool
 check_idx(struct gb_idx *idx, const struct ends *e)
 {
-    uint8_t sum[GB_OID_BYTES];
-    if (!check_shape(idx))
-        return false;
-    gb_sha1(sum, GB_SPAN(idx->map, idx->len - GB_OID_BYTES));
-    return memcmp(sum, idx->map + idx->len - GB_OID_BYTES, sizeof sum) == 0 &&
-           check_pack(idx, e) && check_names(idx) &&
-           check_offsets(idx, e->size);
+    return check_shape(idx) && check_sum(idx) && check_pack(idx, e) &&
+           check_names(idx) && check_offsets(idx, e->size);
 }
 
 static enum gb_err
@@ -243,6 +266,43 @@ gb_idx_find(const struct gb_idx *idx, const uint8_t oid[GB_OID_BYTES],
             low = mid + 1;
     }
     return false;
+}
+
+void
+gb_idx_fanout(const struct gb_idx *idx, uint32_t out[256])
+{
+    for (size_t i = 0; i < 256; i++)
+        out[i] = u32(idx->map + HEAD + 4 * i);
+}
+
+/* So many bytes, and no fewer. */
+static bool
+read_at(int fd, void *to, size_t len, size_t at)
+{
+    return pread(fd, to, len, (off_t)at) == (ssize_t)len;
+}
+
+bool
+gb_idx_names(int fd, size_t row, size_t n, uint8_t (*out)[GB_OID_BYTES])
+{
+    return read_at(fd, out, n * GB_OID_BYTES,
+                   HEAD + FANOUT + row * GB_OID_BYTES);
+}
+
+bool
+gb_idx_place(int fd, size_t count, size_t row, uint64_t *at)
+{
+    uint8_t bytes[8];
+    size_t small = HEAD + FANOUT + count * (GB_OID_BYTES + 4);
+    if (!read_at(fd, bytes, 4, small + 4 * row))
+        return false;
+    *at = u32(bytes);
+    if (!(*at & FAR))
+        return true;
+    if (!read_at(fd, bytes, 8, small + 4 * count + 8 * (*at & ~FAR)))
+        return false;
+    *at = (uint64_t)u32(bytes) << 32 | u32(bytes + 4);
+    return true;
 }
 
 enum gb_err

@@ -88,9 +88,8 @@ gb_packed_head_write(struct gb_buf *out, unsigned type, uint64_t len)
         gb_buf_varint(out, len >> 4);
 }
 
-/* The distance behind a head of type 6; *rest moves behind it.  0: damaged. */
-static uint64_t
-distance(struct gb_span bytes, size_t *rest)
+uint64_t
+gb_packed_distance(struct gb_span bytes, size_t *rest)
 {
     uint64_t n = 0;
     for (unsigned i = 0; i < 9 && *rest < bytes.len; i++) {
@@ -251,7 +250,7 @@ static enum gb_err
 name_base(struct splice *s, const struct source *from, struct gb_packed *o,
           uint64_t len, size_t rest, struct gb_fail *fail)
 {
-    uint64_t back = distance(o->bytes, &rest);
+    uint64_t back = gb_packed_distance(o->bytes, &rest);
     struct gb_packed key = {.from = o->from - back};
     const struct gb_packed *base =
         back && back < o->from ? bsearch(&key, from->objects, from->idx.count,

@@ -5,7 +5,8 @@
  * index names must fill it without a gap, each being a whole zlib stream
  * (git_splice.c) with the checksum that the index has, and being what its name
  * says; then none was left out, and the index is the one that the pack makes.
- * Beyond the one object that is looked at, four bytes for each are held.
+ * Beyond the one object that is looked at, so many rows of the index are held
+ * as come next.
  */
 #include "git_ledger.h"
 
@@ -19,14 +20,23 @@
 #define HEAD 12               /* "PACK", u32 2, u32 objects */
 #define TYPES_PLAIN_MAX 4     /* commit, tree, blob, tag */
 #define AROUND_MAX (1u << 20) /* what a stream may be longer than its bytes */
+#define STRETCH 2048          /* rows; more where an index is read 256 times */
 
 struct checking {
     const struct gb_ledger *l;
     const char *name;
     struct gb_idx idx;
-    uint32_t *order; /* rows of the index as their objects lie in the pack */
+    struct row {
+        uint64_t at;
+        uint32_t crc;
+        git_oid oid;
+    } * rows; /* as their objects lie in the pack, some of them */
+    size_t nrows, stretch;
     FILE *file;
-    git_odb *odb; /* the pack alone, for differences; NULL: not needed yet */
+    /* The pack alone, for differences, and those that are odd; NULL: not needed
+     * yet. */
+    struct gb_shelf *shelf;
+    git_odb *odb;
     struct gb_sha1 sum;
     struct gb_buf packed, raw; /* the object in work */
 };
@@ -34,11 +44,35 @@ struct checking {
 /* --------------------------------------------------------------- reading -- */
 
 static int
-by_place(const void *a, const void *b, void *idx)
+by_place(const void *a, const void *b)
 {
-    uint64_t x = gb_idx_at(idx, *(const uint32_t *)a);
-    uint64_t y = gb_idx_at(idx, *(const uint32_t *)b);
-    return x < y ? -1 : x > y;
+    const struct row *x = a, *y = b;
+    return x->at < y->at ? -1 : x->at > y->at;
+}
+
+/* The next rows from this place on: a stretch of them and one more, or all. */
+static void
+gather(struct checking *c, uint64_t from)
+{
+    uint64_t limit = UINT64_MAX;
+    c->nrows = 0;
+    for (size_t i = 0; i < c->idx.count; i++) {
+        uint64_t at = gb_idx_at(&c->idx, i);
+        gb_idx_drop(&c->idx, i);
+        if (at < from || at >= limit)
+            continue;
+        struct row *r = &c->rows[c->nrows++];
+        *r = (struct row){.at = at, .crc = gb_idx_crc(&c->idx, i)};
+        memcpy(r->oid.id, c->idx.oids + i * GB_OID_BYTES, GB_OID_BYTES);
+        if (c->nrows < 2 * c->stretch)
+            continue;
+        qsort(c->rows, c->nrows, sizeof *c->rows, by_place);
+        c->nrows = c->stretch + 1;
+        limit = c->rows[c->stretch].at;
+    }
+    qsort(c->rows, c->nrows, sizeof *c->rows, by_place);
+    if (c->nrows > c->stretch)
+        c->nrows = c->stretch + 1;
 }
 
 static enum gb_err
@@ -50,12 +84,10 @@ open_pack(struct checking *c, struct gb_fail *fail)
         return gb_fail_set(fail, GB_E_IO, "%s: is gone", c->name);
     if (err)
         return err;
-    c->order = calloc((size_t)c->idx.count + 1, sizeof *c->order);
-    if (!c->order)
+    c->stretch = c->idx.count / 256 > STRETCH ? c->idx.count / 256 : STRETCH;
+    c->rows = calloc(2 * c->stretch, sizeof *c->rows);
+    if (!c->rows)
         return gb_fail_memory(fail);
-    for (uint32_t i = 0; i < c->idx.count; i++)
-        c->order[i] = i;
-    qsort_r(c->order, c->idx.count, sizeof *c->order, by_place, &c->idx);
     gb_git_join(path, c->l->packs, c->name, ".pack");
     c->file = fopen(path, "rbe");
     return c->file ? GB_OK : gb_file_fail(fail, errno, path, "read");
@@ -65,9 +97,10 @@ static void
 close_pack(struct checking *c)
 {
     gb_idx_close(&c->idx);
-    free(c->order);
+    free(c->rows);
     if (c->file)
         fclose(c->file);
+    gb_shelf_free(c->shelf);
     git_odb_free(c->odb);
     gb_buf_release(&c->packed);
     gb_buf_release(&c->raw);
@@ -123,9 +156,9 @@ stream_at(struct gb_span bytes, unsigned type, size_t at)
     return type == GB_PACKED_OFS ? at + 1 : type <= TYPES_PLAIN_MAX ? at : 0;
 }
 
-/* A difference, applied to what it is one from. */
+/* One that the shelf leaves to libgit2. */
 static enum gb_err
-check_difference(struct checking *c, const git_oid *oid, struct gb_fail *fail)
+check_odd(struct checking *c, const git_oid *oid, struct gb_fail *fail)
 {
     git_odb_object *object = NULL;
     enum gb_err err =
@@ -136,50 +169,88 @@ check_difference(struct checking *c, const git_oid *oid, struct gb_fail *fail)
     return err;
 }
 
+/* A difference, applied to what it is one from. */
+static enum gb_err
+check_difference(struct checking *c, const git_oid *oid, struct gb_fail *fail)
+{
+    git_oid is;
+    git_object_t type;
+    struct gb_span bytes;
+    enum gb_err err =
+        c->shelf ? GB_OK : gb_shelf_open(&c->shelf, c->l, c->name, fail);
+    if (!err)
+        err = gb_shelf_read(c->shelf, oid, &type, &bytes, fail);
+    if (err || !bytes.ptr)
+        return err ? err : check_odd(c, oid, fail);
+    gb_git_hash(&is, type, bytes);
+    return git_oid_equal(&is, oid)
+               ? GB_OK
+               : gb_fail_set(fail, GB_E_LEDGER, "not what its name says");
+}
+
 /* The object in c->packed is the one that a row of the index names. */
 static enum gb_err
-check_object(struct checking *c, size_t row, struct gb_fail *fail)
+check_object(struct checking *c, const struct row *row, struct gb_fail *fail)
 {
-    git_oid is, oid;
+    git_oid is;
     unsigned type;
     uint64_t len;
     size_t at;
     struct gb_span bytes = gb_buf_view(&c->packed);
-    memcpy(oid.id, c->idx.oids + row * GB_OID_BYTES, GB_OID_BYTES);
-    if (gb_crc32(bytes) != gb_idx_crc(&c->idx, row))
+    if (gb_crc32(bytes) != row->crc)
         return gb_fail_set(fail, GB_E_FORMAT, "its index's checksum");
     if (!gb_packed_head(bytes, &type, &len, &at) || !type ||
         !(at = stream_at(bytes, type, at)))
         return gb_fail_set(fail, GB_E_FORMAT, "no object");
     enum gb_err err = inflate(c, at, len, fail);
     if (err || type > TYPES_PLAIN_MAX)
-        return err ? err : check_difference(c, &oid, fail);
+        return err ? err : check_difference(c, &row->oid, fail);
     gb_git_hash(&is, (git_object_t)type, gb_buf_view(&c->raw));
-    return git_oid_equal(&is, &oid)
+    return git_oid_equal(&is, &row->oid)
                ? GB_OK
                : gb_fail_set(fail, GB_E_FORMAT, "not what its name says");
 }
 
 /* ----------------------------------------------------------------- packs -- */
 
-/* The i-th object of the pack. */
+/* The object of a row, up to `end`. */
 static enum gb_err
-take_object(struct checking *c, size_t i, uint64_t end, struct gb_fail *fail)
+take_object(struct checking *c, const struct row *row, uint64_t end,
+            struct gb_fail *fail)
 {
     char hex[2 * GB_OID_BYTES + 1];
-    size_t row = c->order[i];
-    uint64_t from = gb_idx_at(&c->idx, row);
-    if (i + 1 < c->idx.count)
-        end = gb_idx_at(&c->idx, c->order[i + 1]);
-    enum gb_err err = take(c, end - from, fail);
+    enum gb_err err = take(c, end - row->at, fail);
     if (!err)
         err = check_object(c, row, fail);
     if (err == GB_E_FORMAT || err == GB_E_LIMIT)
         err = GB_E_LEDGER;
-    gb_hex_encode(hex, c->idx.oids + row * GB_OID_BYTES, GB_OID_BYTES);
+    gb_hex_encode(hex, row->oid.id, GB_OID_BYTES);
     if (err)
         fail->code = err;
     return err ? gb_fail_wrap(fail, "object %s", hex) : GB_OK;
+}
+
+/* All objects, stretch by stretch, up to `end`. */
+static enum gb_err
+take_objects(struct checking *c, uint64_t end, struct gb_fail *fail)
+{
+    enum gb_err err = GB_OK;
+    gather(c, 0);
+    if ((c->nrows ? c->rows[0].at : end) != HEAD)
+        return gb_fail_set(fail, GB_E_LEDGER,
+                           "not all of its objects are in its index");
+    while (!err && c->nrows) {
+        bool more = c->nrows > c->stretch;
+        size_t n = more ? c->stretch : c->nrows;
+        uint64_t next = more ? c->rows[n].at : end;
+        for (size_t i = 0; !err && i < n; i++)
+            err = take_object(c, &c->rows[i],
+                              i + 1 < n ? c->rows[i + 1].at : next, fail);
+        c->nrows = 0;
+        if (!err && more)
+            gather(c, next);
+    }
+    return err;
 }
 
 /* All of a pack that is open: `size` bytes. */
@@ -187,14 +258,9 @@ static enum gb_err
 read_pack(struct checking *c, uint64_t size, struct gb_fail *fail)
 {
     uint8_t sum[GB_OID_BYTES];
-    uint64_t end = size - GB_OID_BYTES;
-    uint64_t first = c->idx.count ? gb_idx_at(&c->idx, c->order[0]) : end;
     enum gb_err err = take(c, HEAD, fail);
-    if (!err && first != HEAD)
-        err = gb_fail_set(fail, GB_E_LEDGER,
-                          "not all of its objects are in its index");
-    for (size_t i = 0; !err && i < c->idx.count; i++)
-        err = take_object(c, i, end, fail);
+    if (!err)
+        err = take_objects(c, size - GB_OID_BYTES, fail);
     gb_sha1_final(&c->sum, sum);
     if (!err)
         err = take(c, GB_OID_BYTES, fail);

@@ -1,5 +1,6 @@
 /* main_audit.c - gengbu-audit: the auditor's program; see audit.h */
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,6 +22,7 @@
 
 #define REPORT_MAX ((size_t)32 * 1024 * 1024)
 #define SIGNERS_MAX ((size_t)16 * 1024 * 1024)
+#define LARGE 131072 /* what the system gets back as soon as it is freed */
 
 /* ----------------------------------------------------------- interruption --
  */
@@ -324,5 +326,8 @@ static const struct gb_program program = {
 int
 main(int argc, char **argv)
 {
+    /* Versions of a folder come and go by thousands; left to itself, malloc
+     * keeps room for the largest in each thread's memory. */
+    mallopt(M_MMAP_THRESHOLD, LARGE);
     return gb_cmd_main(&program, argc, argv);
 }

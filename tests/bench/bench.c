@@ -33,6 +33,7 @@ static const struct {
     {"shift_end_http", "s", RATIO, 2},
     {"audit_sets", "us/set", RATIO, 2},
     {"audit_rss_kb", "KiB", VALUE, 65536},
+    {"audit_rss_growth", "KiB", RATIO, 1.25},
     {"ledger_batch", "ms", RATIO, 1.5},
     {"ledger_packs", "packs", VALUE, 50},
     {"ledger_files", "files", VALUE, 256},
