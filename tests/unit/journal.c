@@ -288,7 +288,8 @@ plain_sql_is_captured_or_refused(void **state)
         {"INSERT INTO visit(id,unit_id,result,_void) "
          "VALUES(gb_new_id(),3,'ok','x')",
          "engine"},
-        {"INSERT INTO unit(id,room) VALUES(gb_new_id(),'1')", "level 9"},
+        {"INSERT INTO unit(id,room) VALUES(gb_new_id(),'1')",
+         "only the office"},
         {"UPDATE visit SET result='abnormal' WHERE id=(7<<40)+1", "fact"},
         {"UPDATE visit SET state='closed' WHERE id=(7<<40)+1", "no move"},
         {"UPDATE visit SET note='x' WHERE id=(7<<40)+1", NULL},
