@@ -23,7 +23,9 @@ gb_outbox_open(struct gb_outbox *o, struct gb_folder *folder,
     o->header = (struct gb_bundle){.to = GB_TO_HUB, .device = info.device};
     memcpy(o->header.site, info.site.id, sizeof o->header.site);
     if (sets) {
-        o->next = info.safe + 1;
+        /* a stick brings what was acknowledged, too: a hub that was put back
+         * to an older copy since cannot say that it lacks it */
+        o->next = (stick ? info.accepted : info.safe) + 1;
         o->last = info.seq;
     }
     memcpy(hub.bytes, info.site.receive_key, sizeof hub.bytes);

@@ -22,7 +22,7 @@ name_export(struct gb_folder *f, const char *folder,
     gb_hex_encode(site, info.site.id, sizeof info.site.id);
     snprintf(name, sizeof name, "gengbu-%.8s-up-%d-%u" GB_STICK_ENDING, site,
              info.device, info.seq);
-    out->operations = info.unsent;
+    out->operations = info.unaccepted;
     gb_wipe(info.secret, sizeof info.secret);
     return gb_folder_name(out->path, folder, name, fail);
 }

@@ -86,6 +86,7 @@ struct gb_journal_info {
     struct gb_head merged; /* the hub's state is that of this head */
     int64_t unsealed;      /* operations in the open tail */
     int64_t unsent;        /* operations behind `safe`, tail included */
+    int64_t unaccepted;    /* likewise behind `accepted` */
     int64_t readonly;      /* records out of scope that are still here */
     int64_t synced_ms;     /* when the last delta came; 0: never */
 };

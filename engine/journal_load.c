@@ -186,17 +186,24 @@ count_after(struct gb_journal *j, int64_t stamp, int64_t counter, int64_t *out,
     return e;
 }
 
-/* Operations in sets that the hub has not accepted. */
+/* Operations in sets that the hub has not accepted, behind this one. */
 static enum gb_err
-count_sent(struct gb_journal *j, int64_t *out, struct gb_fail *fail)
+count_sent(struct gb_journal *j, int64_t seq, int64_t *out,
+           struct gb_fail *fail)
 {
-    bool found;
-    *out = 0;
-    return gb_db_int(j->db,
-                     "SELECT coalesce(sum(ops), 0) FROM _set WHERE line IS "
-                     "NULL AND seq > coalesce((SELECT value FROM _journal "
-                     "WHERE key = 'safe'), 0)",
-                     out, &found, fail);
+    sqlite3_stmt *s;
+    bool row;
+    enum gb_err e = gb_db_prepare(j->db,
+                                  "SELECT coalesce(sum(ops), 0) FROM _set "
+                                  "WHERE line IS NULL AND seq > ?1",
+                                  &s, fail);
+    if (e)
+        return e;
+    sqlite3_bind_int64(s, 1, seq);
+    e = gb_db_step(s, &row, fail);
+    *out = !e && row ? sqlite3_column_int64(s, 0) : 0;
+    sqlite3_finalize(s);
+    return e;
 }
 
 enum gb_err
@@ -259,13 +266,16 @@ info_numbers(struct gb_journal *j, struct gb_journal_info *out,
     if (!e)
         e = count_after(j, stamp, counter, &out->unsealed, fail);
     if (!e)
-        e = count_sent(j, &out->unsent, fail);
+        e = count_sent(j, safe, &out->unsent, fail);
+    if (!e)
+        e = count_sent(j, accepted, &out->unaccepted, fail);
     if (!e)
         e = gb_db_int(j->db, "SELECT count(*) FROM _readonly", &out->readonly,
                       &found, fail);
     if (e)
         return e;
     out->unsent += out->unsealed;
+    out->unaccepted += out->unsealed;
     out->confirmed = confirmed;
     out->copy = copy;
     out->keyset = (int)keyset;

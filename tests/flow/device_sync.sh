@@ -273,6 +273,12 @@ between -1 700
 refused 1 "broke" gengbu sync "$T/2" --hub "$relay"
 same "$(ledger) $(status 2 unsent)" "$((entries + 1)) 0" "acknowledged"
 stop_hub
+mkdir "$T/carried"
+cp -R "$T/old" "$T/older"
+gengbu export "$T/2" "$T/carried" | grep -q "5 operations in 1 change set" ||
+    fail "what is acknowledged alone is not on the stick"
+gengbu-hub import "$T/older" "$T/carried" >"$T/out"
+same "$(hub="$T/older" && ledger)" "$((entries + 1))" "by stick"
 rm -rf "$hub"
 mv "$T/old" "$hub"
 serve_hub
