@@ -34,7 +34,7 @@ disputed(const struct showing *s, int c)
     return differ || gb_cell_review(&s->table->columns[c], cell);
 }
 
-/* ----------------------------------------------------------------- JSON -- */
+/* ---------------------------------------------------------------- JSON -- */
 
 static void
 json_siblings(const struct showing *s, struct gb_json_writer *w, int c)
@@ -98,7 +98,7 @@ print_json(struct showing *s)
     gb_buf_text(&s->out, "\n");
 }
 
-/* ----------------------------------------------------------- for people -- */
+/* ---------------------------------------------------------- for people -- */
 
 /* A line: label, value. */
 static void

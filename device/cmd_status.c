@@ -18,7 +18,7 @@ head_text(char out[HEAD_TEXT], const struct gb_head *head)
     return out;
 }
 
-/* ----------------------------------------------------------------- JSON -- */
+/* ---------------------------------------------------------------- JSON -- */
 
 static void
 json_taken(void *context, const struct gb_taken_back *t)
@@ -102,7 +102,7 @@ print_json(struct gb_folder *f, const struct gb_journal_info *i,
     return e;
 }
 
-/* ----------------------------------------------------------- for people -- */
+/* ---------------------------------------------------------- for people -- */
 
 static void
 print_taken(void *context, const struct gb_taken_back *t)

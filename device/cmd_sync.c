@@ -45,7 +45,7 @@ report_taken(struct gb_folder *f, uint32_t accepted, int64_t released,
     return gb_journal_taken_back(f->journal, print_taken, &accepted, fail);
 }
 
-/* ----------------------------------------------------------------- sync -- */
+/* ---------------------------------------------------------------- sync -- */
 
 /* The hub's address: --hub, or the journal's. */
 static enum gb_err
@@ -147,7 +147,7 @@ gb_verb_sync(const struct gb_args *args)
     return e ? gb_cmd_fail(args, &fail) : 0;
 }
 
-/* ------------------------------------------------------------- by stick -- */
+/* ------------------------------------------------------------ by stick -- */
 
 int
 gb_verb_export(const struct gb_args *args)

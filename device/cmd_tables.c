@@ -16,7 +16,7 @@ struct asking {
     struct gb_buf out;
 };
 
-/* ---------------------------------------------------------------- tables -- */
+/* -------------------------------------------------------------- tables -- */
 
 /* Tables first, then views, whose labels are words of the site. */
 static const char *
@@ -65,7 +65,7 @@ write_tables(struct asking *a, struct gb_json_writer *w)
     }
 }
 
-/* --------------------------------------------------------------- columns -- */
+/* ------------------------------------------------------------- columns -- */
 
 /* A new record cannot do without it. */
 static bool
@@ -170,7 +170,7 @@ write_columns(struct asking *a, struct gb_json_writer *w)
     }
 }
 
-/* ----------------------------------------------------------------- verb -- */
+/* ---------------------------------------------------------------- verb -- */
 
 static enum gb_err
 answer(struct asking *a, struct gb_fail *fail)

@@ -25,7 +25,7 @@ struct exchange {
     char curl_says[CURL_ERROR_SIZE];
 };
 
-/* ---------------------------------------------------------- both bodies -- */
+/* --------------------------------------------------------- both bodies -- */
 
 /* Fill `to` from the piece, asking for another when it is used up
  * (CURLOPT_READFUNCTION). */
@@ -82,7 +82,7 @@ write_body(char *bytes, size_t size, size_t count, void *arg)
     return n <= room ? n : CURL_WRITEFUNC_ERROR; /* enough is known */
 }
 
-/* ---------------------------------------------------------------- errors -- */
+/* -------------------------------------------------------------- errors -- */
 
 /* The URL's scheme, host and port: what people know the hub by. */
 static int
@@ -170,7 +170,7 @@ outcome(struct exchange *x, CURLcode code, struct gb_fail *fail)
     return status == 200 ? GB_OK : refused(x, status, fail);
 }
 
-/* ------------------------------------------------------------------ post -- */
+/* ---------------------------------------------------------------- post -- */
 
 /* Set what is the same for all requests. */
 static void

@@ -35,7 +35,7 @@ struct import {
     struct gb_lines_report before; /* counts when it began */
 };
 
-/* -------------------------------------------------------------- reading -- */
+/* ------------------------------------------------------------- reading -- */
 
 /* Standard input or a pipe, copied to a file that nobody sees. */
 static enum gb_err
@@ -160,7 +160,7 @@ is_blank(struct gb_span s)
     return true;
 }
 
-/* ------------------------------------------------------------- progress -- */
+/* ------------------------------------------------------------ progress -- */
 
 /* The key under which the lines before a refused one are known: from their
  * bytes, and never equal to the hash of a whole file. */
@@ -223,7 +223,7 @@ survey(struct import *im, int64_t *lines, int64_t *resume, struct gb_fail *fail)
     return e;
 }
 
-/* ------------------------------------------------------------ committing -- */
+/* ---------------------------------------------------------- committing -- */
 
 /* The open batch was not to be: its lines are not in, and not counted. */
 static void

@@ -20,7 +20,7 @@ journal_of(sqlite3_context *sql)
     return sqlite3_user_data(sql);
 }
 
-/* ------------------------------------------------------ stamps and time -- */
+/* ----------------------------------------------------- stamps and time -- */
 
 /* Whether the last boot with operations is this one.  A part of a transaction
  * may be taken back (ROLLBACK TO, or a statement that SQLite itself aborts), a

@@ -291,7 +291,7 @@ run(const struct gb_program *program, const struct gb_command *command,
     return status;
 }
 
-/* --------------------------------------------------------- which command -- */
+/* ------------------------------------------------------- which command -- */
 
 /* Whether a word before the command's name is an option that takes the next
  * word as its argument, in any command. */

@@ -62,7 +62,7 @@ struct gb_program {
  */
 int gb_cmd_main(const struct gb_program *program, int argc, char **argv);
 
-/* ----------------------------------------------------- inside a command -- */
+/* ---------------------------------------------------- inside a command -- */
 
 const struct gb_program *gb_args_program(const struct gb_args *args);
 int gb_args_count(const struct gb_args *args);
@@ -80,7 +80,7 @@ enum gb_err gb_args_int(const struct gb_args *args, const char *name,
                         int64_t least, int64_t most, int64_t *out,
                         struct gb_fail *fail);
 
-/* ------------------------------------------------------------ reporting -- */
+/* ----------------------------------------------------------- reporting -- */
 
 /* Print "PROGRAM: TEXT" to standard error (the sentence of the code when there
  * is no text); returns the exit status of the code. */

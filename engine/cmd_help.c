@@ -18,7 +18,7 @@ gb_cmd_option(const struct gb_command *command, const char *name)
     return NULL;
 }
 
-/* ---------------------------------------------------------- suggestions -- */
+/* --------------------------------------------------------- suggestions -- */
 
 const char *
 gb_cmd_nearest(const struct gb_program *program, const char *word)
@@ -40,7 +40,7 @@ gb_cmd_nearest(const struct gb_program *program, const char *word)
     return best;
 }
 
-/* ----------------------------------------------------------------- help -- */
+/* ---------------------------------------------------------------- help -- */
 
 /* One line of a list: the left text padded to `width` columns. */
 static void

@@ -133,8 +133,7 @@ enum gb_err gb_delta_large(struct gb_span bytes, const struct gb_schema *s,
                            gb_visit *visit, void *context,
                            struct gb_fail *fail);
 
-/* ------------------------------------ records of one table (delta_rows.c) --
- */
+/* --------------------------------- records of one table (delta_rows.c) -- */
 
 /* The columns of n records of a table, added to out.  `large`: a single one,
  * whose state may be longer than a value. */

@@ -30,7 +30,7 @@ struct making {
     struct gb_arena arena; /* one record */
 };
 
-/* -------------------------------------------------------- what to bring -- */
+/* ------------------------------------------------------- what to bring -- */
 
 static enum gb_err
 add_touch(struct making *m, struct touch t, struct gb_fail *fail)
@@ -128,7 +128,7 @@ sort_touched(struct making *m)
     m->ntouched = n;
 }
 
-/* ---------------------------------------------------------------- scope -- */
+/* --------------------------------------------------------------- scope -- */
 
 /* Whether a table has new records since the from-head. */
 static enum gb_err
@@ -244,7 +244,7 @@ decide(struct making *m, const struct touch *t, struct gb_fail *fail)
     return e || !bring ? e : gb_delta_bring(&m->out, t->table, t->id, fail);
 }
 
-/* ------------------------------------------------------------ the whole -- */
+/* ----------------------------------------------------------- the whole -- */
 
 /* The lines of the device's own sets since the from-head. */
 static enum gb_err

@@ -16,7 +16,7 @@
 /* A consistency proof from a ledger of any likely size. */
 #define PROOF_BYTES 2048
 
-/* ------------------------------------------------------------- one part -- */
+/* ------------------------------------------------------------ one part -- */
 
 static void
 write_header(const struct gb_delta_head *h, struct gb_buf *out)

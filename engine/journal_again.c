@@ -26,7 +26,7 @@ struct again {
     struct gb_again *out;
 };
 
-/* ------------------------------------------------------------- look-ups -- */
+/* ------------------------------------------------------------ look-ups -- */
 
 /* A record's name now. */
 static int64_t
@@ -54,7 +54,7 @@ rename_record(struct again *w, int64_t old, int64_t new)
     gb_buf_add(&w->ids, &r, sizeof r);
 }
 
-/* ------------------------------------------------------ the shared part -- */
+/* ----------------------------------------------------- the shared part -- */
 
 /* The last set that the copy knows to be accepted, with its last operation. */
 static enum gb_err
@@ -82,7 +82,7 @@ find_accepted(struct again *w, struct gb_fail *fail)
     return e;
 }
 
-/* ------------------------------------------------------------ capturing -- */
+/* ----------------------------------------------------------- capturing -- */
 
 /* The level that the operation has here: the lower of device and actor. */
 static enum gb_err
@@ -179,7 +179,7 @@ rename_boot(const struct again *w, uint8_t id[16])
         memcpy(id, w->is.boot, sizeof w->is.boot);
 }
 
-/* ------------------------------------------------------------- the sets -- */
+/* ------------------------------------------------------------ the sets -- */
 
 /* One set out of operations from .. of the copy's, as many as fit. */
 struct part {

@@ -264,7 +264,7 @@ gb_journal_taken_back(struct gb_journal *j, gb_taken_back_fn *fn, void *context,
     return e;
 }
 
-/* --------------------------------------------------------------- digest -- */
+/* -------------------------------------------------------------- digest -- */
 
 static enum gb_err
 in_scope(void *context, int table, int64_t id, bool *in, struct gb_fail *fail)

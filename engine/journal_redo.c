@@ -57,7 +57,7 @@ each_record(struct gb_journal *j, const struct steps *steps, void *context,
     return e || last < 0 ? e : steps->end(context, fail);
 }
 
-/* ----------------------------------------------------------------- undo -- */
+/* ---------------------------------------------------------------- undo -- */
 
 struct undo {
     struct gb_journal *j;
@@ -121,7 +121,7 @@ gb_delta_undo(struct gb_journal *j, struct gb_fail *fail)
     return e;
 }
 
-/* ----------------------------------------------------------------- redo -- */
+/* ---------------------------------------------------------------- redo -- */
 
 /* What the set that holds a change had seen. */
 static enum gb_err

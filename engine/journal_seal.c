@@ -101,7 +101,7 @@ change_op(struct gb_journal *j, const struct gb_tail_item *item,
     return keep_values(&j->schema->tables[l.table], op, arena, fail);
 }
 
-/* ---------------------------------------------------------------- times -- */
+/* --------------------------------------------------------------- times -- */
 
 /* The boots that made the operations of a set, and each one's time.  What is
  * beyond the boots that a set may span is left for the next one: a transaction
@@ -164,7 +164,7 @@ clock_now(struct gb_journal *j, const struct gb_set *set)
     return gb_time_clamp(b->wall_ms + (now.mono_ms - b->mono_ms));
 }
 
-/* -------------------------------------------------------------- the set -- */
+/* ------------------------------------------------------------- the set -- */
 
 static enum gb_err
 store_set(struct gb_journal *j, const struct gb_set *set,

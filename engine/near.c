@@ -86,7 +86,7 @@ gb_near_fail(struct gb_fail *fail, const char *what, struct gb_span name,
                        *known ? "are " : "is none", known);
 }
 
-/* ---------------------------------------------------- names of a schema -- */
+/* --------------------------------------------------- names of a schema -- */
 
 static const char *
 table_name(const void *context, int i)

@@ -120,8 +120,7 @@ array(struct kept *k, void *things, int *n, size_t size, visit *each)
 #define ARRAY(k, things, n, each)                                              \
     ((things) = array(k, things, &(n), sizeof *(things), each))
 
-/* ------------------------------------------------------ what it consists of --
- */
+/* ------------------------------------------------- what it consists of -- */
 
 static void
 one_number(struct kept *k, void *thing)
@@ -248,7 +247,7 @@ whole(struct kept *k, struct gb_schema *s)
     span(k, &s->dictionary);
 }
 
-/* ------------------------------------------------------------------ use -- */
+/* ----------------------------------------------------------------- use -- */
 
 /* Format, the text's hash, that of what follows. */
 enum { HEAD = 1 + 32 + 32 };

@@ -46,7 +46,7 @@ gb_scope_close(struct gb_scope *s)
     free(s);
 }
 
-/* ------------------------------------------------------------------ SQL -- */
+/* ----------------------------------------------------------------- SQL -- */
 
 static const char *const type_names[] = {"", "INTEGER", "REAL", "TEXT", "BLOB"};
 
@@ -160,7 +160,7 @@ one(struct gb_scope *s, int table, enum what what, sqlite3_stmt **out,
     return e;
 }
 
-/* ------------------------------------------------------------ questions -- */
+/* ----------------------------------------------------------- questions -- */
 
 enum gb_err
 gb_scope_now(struct gb_scope *s, int table, int64_t id, bool *in,
@@ -254,7 +254,7 @@ gb_scope_differ(struct gb_scope *s, int table, uint64_t size,
     return visit_ids(q, table, visit, context, fail);
 }
 
-/* -------------------------------------------------------------- changes -- */
+/* ------------------------------------------------------------- changes -- */
 
 /* Whether one of these columns changed behind a size. */
 static enum gb_err
@@ -317,7 +317,7 @@ gb_scope_steady(struct gb_scope *s, uint64_t size, bool *steady,
     return GB_OK;
 }
 
-/* --------------------------------------------------------------- digest -- */
+/* -------------------------------------------------------------- digest -- */
 
 static enum gb_err
 in_scope(void *context, int table, int64_t id, bool *in, struct gb_fail *fail)

@@ -71,7 +71,7 @@ get_older(struct gb_state *st, sqlite3_stmt *s, const struct gb_older **out,
     return e;
 }
 
-/* -------------------------------------------------------------- lineage -- */
+/* ------------------------------------------------------------- lineage -- */
 
 static enum gb_err
 add_ancestor(struct gb_state *st, struct gb_ancestor a, struct gb_fail *fail)
@@ -137,7 +137,7 @@ gb_state_continue(struct gb_state *st, const struct gb_incoming *in,
     return e;
 }
 
-/* --------------------------------------------------------------- repeat -- */
+/* -------------------------------------------------------------- repeat -- */
 
 static bool
 same_origin(const struct gb_origin *a, const struct gb_origin *b)

@@ -63,7 +63,7 @@ gb_held_open(struct gb_state *st, struct gb_held *h, uint64_t pos,
                       fail);
 }
 
-/* -------------------------------------------------------------- waiting -- */
+/* ------------------------------------------------------------- waiting -- */
 
 /* The row of _wait; what was there before keeps its buried columns. */
 static enum gb_err

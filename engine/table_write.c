@@ -40,7 +40,7 @@ write_row(struct gb_tables *t, int table, enum gb_what what,
     return run(t, table, what, &row, 1, fail);
 }
 
-/* ----------------------------------------------------------------- later -- */
+/* --------------------------------------------------------------- later -- */
 
 void
 gb_tables_defer(struct gb_tables *t, size_t bytes)
@@ -137,8 +137,7 @@ is_new(struct gb_tables *t, int table, int64_t id, bool *yes,
     return e;
 }
 
-/* ------------------------------------------------------------- one record --
- */
+/* ---------------------------------------------------------- one record -- */
 
 /* Insert now, if the id is free. */
 static enum gb_err

@@ -8,7 +8,7 @@
 
 #define GAP 2 /* columns between two columns */
 
-/* ------------------------------------------------------------ clean text -- */
+/* ---------------------------------------------------------- clean text -- */
 
 /* Bytes of the valid character at the start of s, or 0. */
 static size_t

@@ -53,7 +53,7 @@ size_t gb_grid_rows(const struct gb_grid *g);
 enum gb_err gb_grid_print(struct gb_grid *g, struct gb_buf *out,
                           struct gb_fail *fail);
 
-/* ------------------------------------------------------------- progress -- */
+/* ------------------------------------------------------------ progress -- */
 
 /*
  * A bar on standard error if that is a terminal, nothing anywhere else.  It is

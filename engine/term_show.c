@@ -22,7 +22,7 @@ gb_term_print(const char *text)
     gb_buf_release(&clean);
 }
 
-/* ------------------------------------------------------------- progress -- */
+/* ------------------------------------------------------------ progress -- */
 
 /* Columns of the terminal behind standard error. */
 static int
@@ -141,7 +141,7 @@ gb_progress_end(struct gb_progress *p)
     p->on = false;
 }
 
-/* ---------------------------------------------------------------- sizes -- */
+/* --------------------------------------------------------------- sizes -- */
 
 const char *
 gb_term_size(char out[GB_TERM_SIZE], uint64_t bytes)
@@ -164,7 +164,7 @@ gb_term_size(char out[GB_TERM_SIZE], uint64_t bytes)
     return out;
 }
 
-/* ---------------------------------------------------------------- times -- */
+/* --------------------------------------------------------------- times -- */
 
 bool
 gb_term_zone_name(const char *name)

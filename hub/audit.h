@@ -31,7 +31,7 @@
 
 #define GB_AUDIT_KEYS_MAX 256 /* ledger keys, one after another */
 
-/* ---------------------------------------------------------- whole check -- */
+/* --------------------------------------------------------- whole check -- */
 
 struct gb_audit_plan {
     const char *ledger;         /* path of the repository, bare or not */
@@ -108,7 +108,7 @@ enum gb_err gb_audit_json(const struct gb_audit_plan *plan,
 void gb_audit_verdict(const struct gb_audit_report *report,
                       const struct gb_fail *why, struct gb_buf *out);
 
-/* ------------------------------------------------------- one change set -- */
+/* ------------------------------------------------------ one change set -- */
 
 /* Who may sign, a line of an allowed_signers file (ssh-keygen(1)). */
 struct gb_audit_signer {

@@ -106,7 +106,7 @@ gb_audit_batch_release(struct gb_audit *a)
     a->nlines = 0;
 }
 
-/* ------------------------------------------------------------- counting -- */
+/* ------------------------------------------------------------ counting -- */
 
 static void
 count_line(struct gb_audit_report *r, const struct gb_line *l,

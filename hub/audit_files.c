@@ -14,7 +14,7 @@
 
 #define BLAME_MAX 4096 /* lines of a batch that are looked at one by one */
 
-/* ---------------------------------------------------------------- lists -- */
+/* --------------------------------------------------------------- lists -- */
 
 static int
 by_path(const void *a, const void *b)
@@ -30,7 +30,7 @@ sort(struct gb_audit_files *files)
         qsort(files->list, files->n, sizeof *files->list, by_path);
 }
 
-/* ---------------------------------------------------- files of the batch -- */
+/* -------------------------------------------------- files of the batch -- */
 
 /* Something of the commit cannot be read: the first set that this concerns,
  * if it is a set. */
@@ -133,7 +133,7 @@ gb_audit_names(struct gb_audit *a, struct gb_fail *fail)
     return e;
 }
 
-/* ------------------------------------------------------ all other files -- */
+/* ----------------------------------------------------- all other files -- */
 
 /* A gb_tree_file_fn. */
 static enum gb_err

@@ -171,8 +171,7 @@ check_commit(struct gb_audit *a, const struct gb_oid *oid, struct gb_fail *fail)
     return GB_OK;
 }
 
-/* ------------------------------------------------------------ all of them --
- */
+/* --------------------------------------------------------- all of them -- */
 
 /* The position at which the batch that ends before `next` begins, as the
  * folders of a later commit name it; 1 when it is not found.  For a message

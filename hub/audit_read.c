@@ -38,7 +38,7 @@ gb_audit_files_clear(struct gb_audit_files *files)
     *files = (struct gb_audit_files){0};
 }
 
-/* --------------------------------------------------------------- changes -- */
+/* ------------------------------------------------------------- changes -- */
 
 static enum gb_err
 check_batch(const struct gb_audit_read *r, const struct gb_ledger_name *name,
@@ -98,7 +98,7 @@ take_change(void *context, const struct gb_ledger_change *c,
     return e ? e : gb_replay_take(&r->batch, name.kind, c, fail);
 }
 
-/* ------------------------------------------------------------ signatures -- */
+/* ---------------------------------------------------------- signatures -- */
 
 /* Whether a set is signed as it should be, by the key that its signature
  * names.  Why it is not will be told when that is known to matter. */
@@ -132,7 +132,7 @@ prove_all(struct gb_audit_read *r, struct gb_fail *fail)
     return GB_OK;
 }
 
-/* ------------------------------------------------------------------ all -- */
+/* ----------------------------------------------------------------- all -- */
 
 static enum gb_err
 read_all(struct gb_audit_read *r, struct gb_ledger *l, const struct gb_oid *oid,

@@ -3,7 +3,6 @@
  * last what is remembered outside; see audit.h.
  */
 #include <errno.h>
-#include <ftw.h>
 #include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -11,25 +10,18 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "engine/file.h"
 #include "engine/term.h"
 #include "hub/audit_private.h"
 
-/* --------------------------------------------------------------- scratch -- */
-
-static int
-remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st;
-    (void)type;
-    (void)at;
-    return remove(path);
-}
+/* ------------------------------------------------------------- scratch -- */
 
 static void
 remove_scratch(struct gb_audit *a)
 {
+    struct gb_fail ignored = {0};
     if (*a->scratch)
-        nftw(a->scratch, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+        gb_file_remove_all(a->scratch, &ignored);
     *a->scratch = 0;
 }
 
@@ -50,7 +42,7 @@ make_scratch(struct gb_audit *a, struct gb_fail *fail)
                        tmp, strerror(number));
 }
 
-/* ------------------------------------------------------- at the very end -- */
+/* ----------------------------------------------------- at the very end -- */
 
 /* The head that somebody remembers is one of this log's. */
 static enum gb_err

@@ -156,8 +156,7 @@ check_chain(struct gb_state *st, const struct gb_line *l,
     return e;
 }
 
-/* -------------------------------------------------------- tree heads seen --
- */
+/* ----------------------------------------------------- tree heads seen -- */
 
 enum gb_err
 gb_audit_epoch(struct gb_audit *a, struct gb_state *st, struct gb_fail *fail)
@@ -248,7 +247,7 @@ check_base(struct gb_audit *a, struct gb_state *st, const struct gb_line *l,
     return GB_OK;
 }
 
-/* ------------------------------------------------------------------- all -- */
+/* ----------------------------------------------------------------- all -- */
 
 enum gb_err
 gb_audit_one(void *context, const struct gb_replayed *r, struct gb_state *st,

@@ -34,7 +34,7 @@ trust(const struct gb_audit_report *r)
     return r->pinned ? "pinned" : "self-consistent only";
 }
 
-/* -------------------------------------------------------------- verdict -- */
+/* ------------------------------------------------------------- verdict -- */
 
 void
 gb_audit_verdict(const struct gb_audit_report *r, const struct gb_fail *why,
@@ -58,7 +58,7 @@ gb_audit_verdict(const struct gb_audit_report *r, const struct gb_fail *why,
     gb_term_clean(out, gb_span_text(text));
 }
 
-/* ----------------------------------------------------------- for people -- */
+/* ---------------------------------------------------------- for people -- */
 
 /* " (BASE 2, SCHEMA 6)" */
 static void
@@ -187,7 +187,7 @@ gb_audit_show(const struct gb_audit_plan *plan, const struct gb_audit_report *r,
     return e ? e : gb_buf_check(out, "the report", fail);
 }
 
-/* --------------------------------------------------------- for programs -- */
+/* -------------------------------------------------------- for programs -- */
 
 static void
 put_codes(struct gb_json_writer *w, const char *key,

@@ -52,7 +52,7 @@ starts(struct gb_span s, const char *text)
     return s.len >= n && !memcmp(s.ptr, text, n);
 }
 
-/* ----------------------------------------------------------------- times -- */
+/* --------------------------------------------------------------- times -- */
 
 /* A number of n digits; the caller has seen that they are digits. */
 static int
@@ -88,7 +88,7 @@ gb_audit_time(struct gb_span text, int64_t *time_s)
            same.tm_hour == tm.tm_hour && same.tm_min == tm.tm_min;
 }
 
-/* --------------------------------------------------------------- options -- */
+/* ------------------------------------------------------------- options -- */
 
 /* NAME="VALUE"; false when it is another option. */
 static bool
@@ -146,7 +146,7 @@ take_options(struct gb_span s, struct gb_audit_signer *out, bool *authority,
     return e;
 }
 
-/* ----------------------------------------------------------------- lines -- */
+/* --------------------------------------------------------------- lines -- */
 
 /* A type of key begins here, and no option. */
 static bool

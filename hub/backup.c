@@ -41,7 +41,7 @@ copy_path(const struct backup *b, char out[GB_FILE_PATH_MAX], const char *name)
     snprintf(out, GB_FILE_PATH_MAX, "%.2000s/%.2000s", b->folder, name);
 }
 
-/* ------------------------------------------------------------ the folder -- */
+/* ---------------------------------------------------------- the folder -- */
 
 /* New, empty, or a backup of this site. */
 static enum gb_err
@@ -93,8 +93,7 @@ make_folders(struct backup *b, struct gb_fail *fail)
     return e;
 }
 
-/* ------------------------------------------------------- listing the ledger --
- */
+/* -------------------------------------------------- listing the ledger -- */
 
 static struct item *
 add_item(struct backup *b, const char *name)
@@ -178,8 +177,7 @@ take_folder(struct backup *b, const char *name, int depth, struct gb_fail *fail)
     return e;
 }
 
-/* ---------------------------------------------------------------- copying --
- */
+/* ------------------------------------------------------------- copying -- */
 
 /* The folders above a file in the copy. */
 static enum gb_err
@@ -362,8 +360,7 @@ copy_takeovers(struct backup *b, struct gb_fail *fail)
     return access(path, F_OK) ? GB_OK : copy_small(b, GB_TAKEOVER_FILE, fail);
 }
 
-/* ------------------------------------------------------------------ whole --
- */
+/* --------------------------------------------------------------- whole -- */
 
 /* Under the lock: what there is at this moment. */
 static enum gb_err

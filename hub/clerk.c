@@ -29,8 +29,7 @@ struct gb_clerk {
     bool stop;
 };
 
-/* ------------------------------------------------------------- the thread --
- */
+/* ---------------------------------------------------------- the thread -- */
 
 /* So many milliseconds from now. */
 static struct timespec
@@ -177,7 +176,7 @@ work(void *arg)
     return NULL;
 }
 
-/* --------------------------------------------------------- other threads -- */
+/* ------------------------------------------------------- other threads -- */
 
 /* Queue a job and wait for it. */
 static enum gb_err
@@ -270,7 +269,7 @@ gb_clerk_rest(struct gb_clerk *c)
     pthread_mutex_unlock(&c->mutex);
 }
 
-/* ---------------------------------------------------------- start, stop -- */
+/* --------------------------------------------------------- start, stop -- */
 
 enum gb_err
 gb_clerk_start(struct gb_office *o, struct gb_clerk **out, struct gb_fail *fail)

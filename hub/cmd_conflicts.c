@@ -34,7 +34,7 @@ actor_of(struct listing *l, int device, int64_t stamp, int64_t *actor,
     return e;
 }
 
-/* ------------------------------------------------------------------ text -- */
+/* ---------------------------------------------------------------- text -- */
 
 /* The value of a write; returns how wide it is. */
 static size_t
@@ -149,7 +149,7 @@ print_conflict(struct listing *l, const struct gb_conflict *c,
     return e;
 }
 
-/* ------------------------------------------------------------------ JSON -- */
+/* ---------------------------------------------------------------- JSON -- */
 
 static enum gb_err
 write_sib(struct listing *l, const struct gb_conflict *c, int i,
@@ -208,7 +208,7 @@ write_conflict(struct listing *l, const struct gb_conflict *c,
     return e;
 }
 
-/* --------------------------------------------------------------- command -- */
+/* ------------------------------------------------------------- command -- */
 
 static enum gb_err
 take(void *context, const struct gb_conflict *c, struct gb_fail *fail)

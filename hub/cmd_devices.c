@@ -68,7 +68,7 @@ each_device(const struct gb_look *look, take_row *take, void *context,
     return e;
 }
 
-/* ------------------------------------------------------------------ text -- */
+/* ---------------------------------------------------------------- text -- */
 
 struct text {
     struct gb_grid grid;
@@ -167,7 +167,7 @@ print_devices(const struct gb_look *look, struct gb_buf *out,
     return e;
 }
 
-/* ------------------------------------------------------------------ JSON -- */
+/* ---------------------------------------------------------------- JSON -- */
 
 /* NAME=VALUE lines as an object. */
 static void
@@ -230,7 +230,7 @@ write_devices(const struct gb_look *look, struct gb_buf *out,
     return e;
 }
 
-/* ------------------------------------------------------------------ lost -- */
+/* ---------------------------------------------------------------- lost -- */
 
 /* One is lost: others need not wait for what it took over. */
 static int

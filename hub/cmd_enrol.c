@@ -30,7 +30,7 @@ struct enrolling {
     bool bare; /* the delta was too large for the ticket */
 };
 
-/* --------------------------------------------------------------- options -- */
+/* ------------------------------------------------------------- options -- */
 
 /* NAME=VALUE: a name for SQL and a value without control characters. */
 static enum gb_err
@@ -116,7 +116,7 @@ read_options(struct enrolling *w, struct gb_fail *fail)
     return GB_OK;
 }
 
-/* ---------------------------------------------------------------- making -- */
+/* -------------------------------------------------------------- making -- */
 
 /* The number behind the largest that was ever given. */
 static enum gb_err
@@ -288,8 +288,7 @@ enrol(struct enrolling *w, struct gb_fail *fail)
     return e;
 }
 
-/* -------------------------------------------------------------- changing --
- */
+/* ------------------------------------------------------------ changing -- */
 
 /* Another name, level or area for a handheld: it hears of it with its next
  * sync, and what it did before counts with the level of then. */
@@ -329,8 +328,7 @@ check_change(const struct enrolling *w, struct gb_fail *fail)
     return GB_OK;
 }
 
-/* ----------------------------------------------------------------- telling --
- */
+/* ------------------------------------------------------------- telling -- */
 
 /* The code for the handheld's camera, on a terminal that is wide enough. */
 static enum gb_err

@@ -50,7 +50,7 @@ set_file(char out[GB_LEDGER_NAME_MAX], const struct gb_write *w)
     return out;
 }
 
-/* ------------------------------------------------------------------ text -- */
+/* ---------------------------------------------------------------- text -- */
 
 static void
 print_value(struct gb_buf *b, const struct gb_column *c,
@@ -234,7 +234,7 @@ print_all(struct asking *a)
         print_group(a, c);
 }
 
-/* ------------------------------------------------------------------ JSON -- */
+/* ---------------------------------------------------------------- JSON -- */
 
 static void
 write_one(struct asking *a, struct gb_json_writer *j, const struct gb_write *w)
@@ -328,7 +328,7 @@ write_all(struct asking *a)
     gb_buf_text(&a->out, "\n");
 }
 
-/* --------------------------------------------------------------- command -- */
+/* ------------------------------------------------------------- command -- */
 
 /* TABLE ID [COLUMN]; a record may be one that only quarantined operations
  * name. */

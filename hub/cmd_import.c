@@ -25,7 +25,7 @@ struct importing {
     struct gb_json_writer json;
 };
 
-/* ---------------------------------------------------------------- import -- */
+/* -------------------------------------------------------------- import -- */
 
 struct feeding {
     struct importing *all;
@@ -187,7 +187,7 @@ gb_cmd_import(const struct gb_args *args)
     return status ? status : w.failed;
 }
 
-/* ---------------------------------------------------------------- export -- */
+/* -------------------------------------------------------------- export -- */
 
 /* The answer, from a snapshot: a stick is slow, and whoever writes to the hub
  * meanwhile must not wait for it. */

@@ -101,7 +101,7 @@ write_entry(struct quarantine *q, const struct gb_quarantine_entry *entry)
     gb_json_pair_text(w, "why", entry->why);
 }
 
-/* ------------------------------------------------------------------ list -- */
+/* ---------------------------------------------------------------- list -- */
 
 static const struct gb_grid_column columns[] = {{"no.", false},
                                                 {"what", false},
@@ -212,7 +212,7 @@ list_text(struct quarantine *q, struct gb_fail *fail)
     return e;
 }
 
-/* ------------------------------------------------------------------ show -- */
+/* ---------------------------------------------------------------- show -- */
 
 /* The operation's table, or NULL when it has none or cannot be read. */
 static const struct gb_table *
@@ -430,7 +430,7 @@ show(struct quarantine *q, const char *which, struct gb_fail *fail)
     return e;
 }
 
-/* --------------------------------------------------------------- command -- */
+/* ------------------------------------------------------------- command -- */
 
 static enum gb_err
 list_or_show(struct quarantine *q, const char *which, struct gb_fail *fail)

@@ -182,7 +182,7 @@ retry_work(struct retrying *r, unsigned long long pos, int index,
     return e;
 }
 
-/* ---------------------------------------------- bytes that nobody signed -- */
+/* -------------------------------------------- bytes that nobody signed -- */
 
 /* What became of the set. */
 static enum gb_err

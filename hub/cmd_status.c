@@ -150,7 +150,7 @@ gb_cmd_status(const struct gb_args *args)
     return gb_cmd_fail(args, &fail);
 }
 
-/* ---------------------------------------------------------------- digest -- */
+/* -------------------------------------------------------------- digest -- */
 
 /* The digest as hex, of the hub that the first word names: all of it, or what
  * a device has (0: all). */
@@ -186,7 +186,7 @@ gb_cmd_digest(const struct gb_args *args)
     return 0;
 }
 
-/* --------------------------------------------------------------- rebuild -- */
+/* ------------------------------------------------------------- rebuild -- */
 
 static void
 show_progress(void *context, uint64_t done, uint64_t all)

@@ -1,4 +1,4 @@
-/* commit.c - one batch into the ledger, in the order of design §7; see
+/* commit.c - one batch into the ledger, in the order of docs/PROTOCOL.md; see
  * office.h. */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #define BATCH_ARENA ((size_t)256 * 1024 * 1024)
 #define ARENA_STEP 16 /* what an arena rounds up to */
 
-/* ----------------------------------------------------------------- files -- */
+/* --------------------------------------------------------------- files -- */
 
 static enum gb_err
 add_file(struct gb_batch *b, const char *path, struct gb_span bytes,
@@ -81,8 +81,7 @@ add_if_new(void *context, const char *path, struct gb_span bytes,
     return kept.ptr ? add_file(b, path, kept, fail) : gb_fail_memory(fail);
 }
 
-/* --------------------------------------------------------------- the rest --
- */
+/* ------------------------------------------------------------ the rest -- */
 
 /* What replay cannot hold must never be the ledger's.  Only our own can come
  * to so much: what arrives is full long before. */
@@ -154,8 +153,8 @@ tidy(struct gb_office *o)
     gb_office_note_packs(o, &why);
 }
 
-/* From here on the batch is in the ledger: hub.db follows, now or at the next
- * start. */
+/* Once the ref has moved the batch is in the ledger: hub.db follows, now or at
+ * the next start. */
 static enum gb_err
 publish(struct gb_batch *b, const struct gb_oid *commit, struct gb_fail *fail)
 {

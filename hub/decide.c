@@ -15,7 +15,7 @@
  * those of what it releases. */
 #define LINES_FULL (GB_LEDGER_FILE_MAX - 2 * GB_LINE_MAX)
 
-/* ---------------------------------------------------------- authenticity -- */
+/* -------------------------------------------------------- authenticity -- */
 
 /* The key by which a device's sets are signed. */
 static enum gb_err
@@ -79,7 +79,7 @@ key_in_force(struct gb_batch *b, const struct gb_arriving *a, int device,
     return verify(key, &a->parts, fail);
 }
 
-/* -------------------------------------------------------------- deciding -- */
+/* ------------------------------------------------------------ deciding -- */
 
 /* Signed numbers for the boots of a set, from how it came (MERGE.md M20). */
 static enum gb_err

@@ -16,7 +16,7 @@ gb_fate_name(enum gb_fate f)
     return names[f];
 }
 
-/* ---------------------------------------------------------------- writes -- */
+/* -------------------------------------------------------------- writes -- */
 
 /* One more write; they are told apart by column. */
 static struct gb_write *
@@ -58,7 +58,7 @@ waits(const struct gb_line *l, int index, struct gb_write *w)
     return false;
 }
 
-/* ----------------------------------------------------------------- merge -- */
+/* --------------------------------------------------------------- merge -- */
 
 /* The sibling of this write is still open. */
 static const struct gb_sib *
@@ -195,7 +195,7 @@ take_set(struct gb_explaining *x, uint64_t pos, struct gb_fail *fail)
     return e;
 }
 
-/* ---------------------------------------------------------------- result -- */
+/* -------------------------------------------------------------- result -- */
 
 /* What is still open shows, or the rule shows another one. */
 static void

@@ -5,7 +5,7 @@
 #include "engine/touch.h"
 #include "hub/explain_private.h"
 
-/* ------------------------------------------------------------ which sets -- */
+/* ---------------------------------------------------------- which sets -- */
 
 static enum gb_err
 add_position(struct gb_explaining *x, uint64_t pos, struct gb_fail *fail)
@@ -105,7 +105,7 @@ copy(struct gb_explaining *x, const struct gb_op *op)
     return c;
 }
 
-/* -------------------------------------------------------------- releases -- */
+/* ------------------------------------------------------------ releases -- */
 
 bool
 gb_explain_hit(const struct gb_explaining *x, const struct gb_past_set *set,
@@ -255,7 +255,7 @@ find_releases(struct gb_explaining *x, struct gb_fail *fail)
     return e;
 }
 
-/* ---------------------------------------------------------------- all of -- */
+/* -------------------------------------------------------------- all of -- */
 
 static int
 by_position(const void *a, const void *b)

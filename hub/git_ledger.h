@@ -107,8 +107,6 @@ enum gb_err gb_git_one_pack(git_odb **out, const struct gb_ledger *l,
 
 /* -------------------------------------------------------- git_tree.c -- */
 
-/* Whether a name of a file or folder may stand in a ledger. */
-bool gb_tree_name_good(struct gb_span name);
 /* Whether a path of a file may. */
 bool gb_tree_path_good(const char *path);
 /* git's order: as if a folder's name ended with "/". */

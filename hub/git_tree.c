@@ -14,8 +14,9 @@
 
 /* ------------------------------------------------------------- names -- */
 
-bool
-gb_tree_name_good(struct gb_span name)
+/* Whether a name of a file or folder may stand in a ledger. */
+static bool
+name_good(struct gb_span name)
 {
     static const char plain[] = "abcdefghijklmnopqrstuvwxyz"
                                 "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.-_";
@@ -40,7 +41,7 @@ gb_tree_path_good(const char *path)
     for (const char *slash;; path = slash + 1) {
         slash = strchrnul(path, '/');
         if (++depth > GB_LEDGER_DEPTH_MAX ||
-            !gb_tree_name_good(GB_SPAN(path, (size_t)(slash - path))))
+            !name_good(GB_SPAN(path, (size_t)(slash - path))))
             return false;
         if (!*slash)
             return true;
@@ -105,7 +106,7 @@ read_entry(struct gb_reader *r, struct gb_entry *e)
     e->name = gb_read_bytes(r, (uint64_t)(nul - r->ptr));
     gb_read_u8(r);
     struct gb_span oid = gb_read_bytes(r, GB_OID_BYTES);
-    if (r->bad || !gb_tree_name_good(e->name))
+    if (r->bad || !name_good(e->name))
         return false;
     memcpy(e->oid.id, oid.ptr, GB_OID_BYTES);
     return true;

@@ -41,7 +41,7 @@ struct checking {
     struct gb_buf packed, raw; /* the object in work */
 };
 
-/* --------------------------------------------------------------- reading -- */
+/* ------------------------------------------------------------- reading -- */
 
 static int
 by_place(const void *a, const void *b)
@@ -121,7 +121,7 @@ take(struct checking *c, uint64_t len, struct gb_fail *fail)
     return GB_OK;
 }
 
-/* --------------------------------------------------------------- objects -- */
+/* ------------------------------------------------------------- objects -- */
 
 /* Inflate what stands behind an object's head, into c->raw: all of it, and
  * nothing more. */
@@ -211,7 +211,7 @@ check_object(struct checking *c, const struct row *row, struct gb_fail *fail)
                : gb_fail_set(fail, GB_E_FORMAT, "not what its name says");
 }
 
-/* ----------------------------------------------------------------- packs -- */
+/* --------------------------------------------------------------- packs -- */
 
 /* The object of a row, up to `end`. */
 static enum gb_err

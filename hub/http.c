@@ -56,7 +56,7 @@ gb_http_header(const struct gb_http_request *r, const char *name)
     return MHD_lookup_connection_value(r->connection, MHD_HEADER_KIND, name);
 }
 
-/* --------------------------------------------------------------- replies -- */
+/* ------------------------------------------------------------- replies -- */
 
 /* While a handler works its connection is not idle; afterwards the time
  * starts anew. */
@@ -158,7 +158,7 @@ send_reply(struct exchange *x)
     return result;
 }
 
-/* -------------------------------------------------------------- requests -- */
+/* ------------------------------------------------------------ requests -- */
 
 /* Count a request in; false when the server is stopping. */
 static bool
@@ -328,7 +328,7 @@ completed(void *arg, struct MHD_Connection *c, void **kept,
     leave(arg);
 }
 
-/* ---------------------------------------------------------- start, stop -- */
+/* --------------------------------------------------------- start, stop -- */
 
 /* A connection for the library to serve. */
 static bool

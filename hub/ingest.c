@@ -10,8 +10,7 @@
 #define HELD_SETS 256         /* handed on when there are so many, */
 #define HELD_BYTES (2u << 20) /* or so much */
 
-/* -------------------------------------------------------------- handing on --
- */
+/* ---------------------------------------------------------- handing on -- */
 
 /* The reader is there from here on, */
 static enum gb_err
@@ -107,7 +106,7 @@ hold(struct gb_ingest *g, struct gb_span container,
                                                       : GB_OK;
 }
 
-/* -------------------------------------------------------------- requests -- */
+/* ------------------------------------------------------------ requests -- */
 
 /* What a device has seen must be the beginning of this ledger. */
 static enum gb_err
@@ -207,7 +206,7 @@ take_request(struct gb_ingest *g, struct gb_span container,
     return e;
 }
 
-/* ------------------------------------------------------------------ sets -- */
+/* ---------------------------------------------------------------- sets -- */
 
 static void
 count_refused(struct gb_ingest *g, const struct gb_fail *why)
@@ -259,7 +258,7 @@ take_set(struct gb_ingest *g, struct gb_span container, struct gb_fail *fail)
     return hold(g, container, &a, fail);
 }
 
-/* ---------------------------------------------------------------- frames -- */
+/* -------------------------------------------------------------- frames -- */
 
 static enum gb_err
 take_header(void *arg, const struct gb_bundle *bundle, struct gb_fail *fail)

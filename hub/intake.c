@@ -92,7 +92,7 @@ gb_intake_enrol(struct gb_office *o, const struct gb_request *r,
     return e;
 }
 
-/* -------------------------------------------------------------- delivery -- */
+/* ------------------------------------------------------------ delivery -- */
 
 /* What comes late is taken, as from a stick: it tells nothing of a clock. */
 static enum gb_err
@@ -214,7 +214,7 @@ gb_intake_hand(struct gb_office *o, const struct gb_handed *handed,
     return e;
 }
 
-/* ---------------------------------------------------------------- direct -- */
+/* -------------------------------------------------------------- direct -- */
 
 static enum gb_err
 enrol_now(void *arg, const struct gb_request *request, struct gb_fail *fail)

@@ -32,7 +32,7 @@ struct load {
     struct gb_loaded *report;
 };
 
-/* ---------------------------------------------------------------- header -- */
+/* -------------------------------------------------------------- header -- */
 
 /* What a header may name. */
 static const char *
@@ -111,7 +111,7 @@ read_default(struct load *w, int c, struct gb_fail *fail)
     return e;
 }
 
-/* ---------------------------------------------------------------- fields -- */
+/* -------------------------------------------------------------- fields -- */
 
 /* A reference: to a record that is there, or one further up in this file. */
 static enum gb_err
@@ -162,7 +162,7 @@ read_fields(struct load *w, const struct gb_csv *csv, struct gb_fail *fail)
     return e;
 }
 
-/* ------------------------------------------------------------ operations -- */
+/* ---------------------------------------------------------- operations -- */
 
 /* One more operation with room for a value of each column. */
 static struct gb_op *
@@ -338,7 +338,7 @@ take_line(struct load *w, const struct gb_csv *csv, struct gb_fail *fail)
     return e ? gb_fail_wrap(fail, "line %u", csv->line) : GB_OK;
 }
 
-/* ----------------------------------------------------------------- whole -- */
+/* --------------------------------------------------------------- whole -- */
 
 static enum gb_err
 read_lines(struct load *w, struct gb_csv *csv, struct gb_span text,

@@ -24,8 +24,7 @@
 #define SIGNERS_MAX ((size_t)16 * 1024 * 1024)
 #define LARGE 131072 /* what the system gets back as soon as it is freed */
 
-/* ----------------------------------------------------------- interruption --
- */
+/* -------------------------------------------------------- interruption -- */
 
 static volatile sig_atomic_t stop;
 
@@ -48,8 +47,7 @@ catch_signals(void)
         sigaction(signals[i], &action, NULL);
 }
 
-/* ------------------------------------------------------------- whole check --
- */
+/* --------------------------------------------------------- whole check -- */
 
 /* SIZE:ROOT */
 static enum gb_err
@@ -148,8 +146,7 @@ run_audit(const struct gb_args *args)
     return e ? gb_cmd_fail(args, &fail) : verdict ? 1 : 0;
 }
 
-/* ---------------------------------------------------------- one change set --
- */
+/* ------------------------------------------------------ one change set -- */
 
 /* The three files of a verification. */
 struct files {
@@ -284,8 +281,7 @@ run_verify(const struct gb_args *args)
     return status;
 }
 
-/* ------------------------------------------------------------ command line --
- */
+/* -------------------------------------------------------- command line -- */
 
 static const struct gb_option audit_options[] = {
     {"key", 0, "FINGERPRINT", "of the site's first ledger key, SHA256:..."},

@@ -75,7 +75,7 @@ gb_office_now(struct gb_office *o, int64_t *ms, struct gb_fail *fail)
     return GB_OK;
 }
 
-/* ----------------------------------------------------------------- keys -- */
+/* ---------------------------------------------------------------- keys -- */
 
 static enum gb_err
 read_key(const struct gb_office *o, const char *name, struct gb_sign_key *key,
@@ -108,7 +108,7 @@ read_site(struct gb_office *o, struct gb_fail *fail)
     return e;
 }
 
-/* ----------------------------------------------------------- catching up -- */
+/* --------------------------------------------------------- catching up -- */
 
 /* Remember in hub.db up to which commit it goes. */
 enum gb_err
@@ -224,7 +224,7 @@ catch_up(struct gb_office *o, gb_progress_fn *progress, void *context,
     return e;
 }
 
-/* ------------------------------------------------------------------ lock -- */
+/* ---------------------------------------------------------------- lock -- */
 
 enum gb_err
 gb_office_take_lock(struct gb_office *o, struct gb_fail *fail)
@@ -259,7 +259,7 @@ gb_office_unlock(struct gb_office *o)
         gb_lock_release(&o->lock);
 }
 
-/* --------------------------------------------------------------- opening -- */
+/* ------------------------------------------------------------- opening -- */
 
 /* Personal values of a set whose operations waited (state.h). */
 static enum gb_err
@@ -345,8 +345,7 @@ gb_office_close(struct gb_office *o)
     free(o);
 }
 
-/* -------------------------------------------------------------- making anew --
- */
+/* --------------------------------------------------------- making anew -- */
 
 #define NEW "hub.db.new" /* until the whole ledger is in it */
 

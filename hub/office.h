@@ -139,7 +139,7 @@ typedef void gb_progress_fn(void *context, uint64_t done, uint64_t all);
 enum gb_err gb_office_rebuild(const char *path, gb_progress_fn *progress,
                               void *context, struct gb_fail *fail);
 
-/* ------------------------------------------------------ making (init.c) -- */
+/* ----------------------------------------------------- making (init.c) -- */
 
 struct gb_office_plan {
     const char *site, *admin, *timezone;

@@ -49,8 +49,7 @@ struct sync {
     struct gb_fail fail; /* the first; code GB_OK while all is well */
 };
 
-/* ------------------------------------------------------------------ words --
- */
+/* --------------------------------------------------------------- words -- */
 
 /* HTTP's word for an error (docs/PROTOCOL.md). */
 static int
@@ -104,8 +103,7 @@ tell(const struct sync *s, uint64_t to)
     s->server->log(s->server->context, line);
 }
 
-/* ------------------------------------------------------------------- sync --
- */
+/* ---------------------------------------------------------------- sync -- */
 
 static enum gb_err
 take_reader(void *arg, struct gb_state **reader, struct gb_fail *fail)
@@ -311,8 +309,7 @@ close_sync(void *context)
 static const struct gb_http_handler sync_handler = {begin, data, end,
                                                     abort_sync, close_sync};
 
-/* ------------------------------------------------------------------- page --
- */
+/* ---------------------------------------------------------------- page -- */
 
 static void *
 begin_page(void *arg, const struct gb_http_request *request,
@@ -334,7 +331,7 @@ end_page(void *context, struct gb_http_reply *reply)
 static const struct gb_http_handler page_handler = {.begin = begin_page,
                                                     .end = end_page};
 
-/* --------------------------------------------------------------- address -- */
+/* ------------------------------------------------------------- address -- */
 
 /* "0.0.0.0" and "[::]" are no address to go to: take the first IPv4 address
  * of this machine that is not loopback, if it has one. */
@@ -364,7 +361,7 @@ choose_url(struct gb_server *s)
     freeifaddrs(list);
 }
 
-/* ----------------------------------------------------------- start, stop -- */
+/* --------------------------------------------------------- start, stop -- */
 
 static void
 write_page(struct gb_server *s)

@@ -93,8 +93,7 @@ gb_waiting_keep(const struct gb_office *o, const struct gb_arriving *a,
     return e;
 }
 
-/* ----------------------------------------------------------- trying again --
- */
+/* -------------------------------------------------------- trying again -- */
 
 /* A set that is tried. */
 struct waiter {

@@ -11,7 +11,7 @@
 
 #include "bench.h"
 
-/* --------------------------------------------------------------- tables -- */
+/* -------------------------------------------------------------- tables -- */
 
 static void
 create(sqlite3 *db)
@@ -70,7 +70,7 @@ floor_open(const char *path, enum gb_db_sync sync)
     return db;
 }
 
-/* ----------------------------------------------------------- statements -- */
+/* ---------------------------------------------------------- statements -- */
 
 void
 floor_prepare(sqlite3 *db, struct floor_sql *out)
@@ -162,7 +162,7 @@ floor_apply(struct floor_sql *s, const struct floor_op *f)
         bench_end("a floor's statement failed");
 }
 
-/* ---------------------------------------------------------------- bytes -- */
+/* --------------------------------------------------------------- bytes -- */
 
 /* What text comes to when it is deflated. */
 static size_t
@@ -224,7 +224,7 @@ floor_bytes(const struct wl_op *ops, int n)
     return len;
 }
 
-/* ----------------------------------------------------------- signatures -- */
+/* ---------------------------------------------------------- signatures -- */
 
 struct verifying {
     pthread_t thread;

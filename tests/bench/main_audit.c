@@ -12,7 +12,7 @@
 #define BATCH 200
 #define STEP_MS 3600000 /* from one batch to the next */
 
-/* ---------------------------------------------------------------- replay -- */
+/* -------------------------------------------------------------- replay -- */
 
 /* What is spent on deciding and applying, which is replay and not the check. */
 static double replayed;
@@ -51,7 +51,7 @@ __wrap_gb_state_line(struct gb_state *st, const struct gb_incoming *in,
     return e;
 }
 
-/* --------------------------------------------------------------- ledgers -- */
+/* ------------------------------------------------------------- ledgers -- */
 
 /* One batch: a set of each handheld. */
 static void
@@ -117,7 +117,7 @@ ledger(const char *folder, int sets)
     return bench_path("%s/ledger.git", folder);
 }
 
-/* ------------------------------------------------------------ measuring -- */
+/* ----------------------------------------------------------- measuring -- */
 
 static void
 measure_memory(void)

@@ -59,7 +59,7 @@ commit(struct gb_ledger *l, struct batch *b, const struct gb_sign_key *key)
     MUST(gb_ledger_publish(l, &bench_why));
 }
 
-/* ------------------------------------------------------------ 200 shifts -- */
+/* ---------------------------------------------------------- 200 shifts -- */
 
 /* Bytes of all packs. */
 static size_t
@@ -137,7 +137,7 @@ measure_batch(void)
     world_sets_release(&sets);
 }
 
-/* ------------------------------------------------------------- ten years -- */
+/* ----------------------------------------------------------- ten years -- */
 
 /* Batch `number` of ten years: bytes that do not compress. */
 static void

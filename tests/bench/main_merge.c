@@ -71,7 +71,7 @@ make_day(void)
     NEED(n == WORLD_DAY_OPS && contested == WORLD_CONTESTED);
 }
 
-/* --------------------------------------------------------------- Gengbu -- */
+/* -------------------------------------------------------------- Gengbu -- */
 
 /* The shared records into SQLite's cache, where the floor has them as well. */
 static void
@@ -112,7 +112,7 @@ merge(struct world_sets *sets)
     return took;
 }
 
-/* --------------------------------------------------------------- floors -- */
+/* -------------------------------------------------------------- floors -- */
 
 static double
 merge_plain(const struct floor_op *all)

@@ -27,7 +27,7 @@ static struct client clients[WL_DEVICES];
 static pthread_barrier_t ready;
 static int port;
 
-/* ------------------------------------------------------------- handhelds -- */
+/* ----------------------------------------------------------- handhelds -- */
 
 static void
 add_frame(struct gb_bundle_out *out, struct gb_office *o, enum gb_frame type,
@@ -183,7 +183,7 @@ sync_one(void *arg)
     return NULL;
 }
 
-/* -------------------------------------------------------------- the hub -- */
+/* ------------------------------------------------------------- the hub -- */
 
 /* Seconds from `began` until all sets are in the ledger and in hub.db. */
 static double

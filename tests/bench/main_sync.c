@@ -113,7 +113,7 @@ history(int which)
     return bench_path("%s", z->folder);
 }
 
-/* ------------------------------------------------------------ measuring -- */
+/* ----------------------------------------------------------- measuring -- */
 
 /* A record anywhere in history. */
 static uint64_t

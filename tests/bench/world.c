@@ -22,7 +22,7 @@ gb_hub_clock_now(void)
     return (struct gb_hub_now){world_clock_ms, world_clock_ms - WL_START_MS};
 }
 
-/* --------------------------------------------------------------- the hub -- */
+/* ------------------------------------------------------------- the hub -- */
 
 struct gb_office *
 world_office(const char *folder)

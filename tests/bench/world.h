@@ -38,7 +38,7 @@ const char *world_shift(void);
 /* The hub's folder when it has all 200. */
 const char *world_evening(void);
 
-/* ------------------------------------------------------------ handhelds -- */
+/* ----------------------------------------------------------- handhelds -- */
 
 struct gb_sign_key world_key(int device); /* 2..200; signs and receives */
 
@@ -59,7 +59,7 @@ int world_record(struct gb_journal *j, struct world_now *now, int day,
 /* The keys of the folder of a real handheld. */
 struct gb_sign_key world_folder_key(const char *folder, bool receives);
 
-/* ----------------------------------------------------------- change sets -- */
+/* --------------------------------------------------------- change sets -- */
 
 /* Where a handheld's chain stands. */
 struct world_chain {
@@ -86,7 +86,7 @@ void world_sets_release(struct world_sets *s);
 /* As if nobody had looked at them yet. */
 void world_sets_again(struct world_sets *s);
 
-/* --------------------------------------------------------------- the hub -- */
+/* ------------------------------------------------------------- the hub -- */
 
 struct gb_office *world_office(const char *folder);
 /* As many readers as there are processors, open as those of a server are. */

@@ -20,7 +20,7 @@ value_of(const struct wl_value *v)
     return v->text ? gb_value_text(GB_SPAN(v->s, v->len)) : gb_value_int(v->i);
 }
 
-/* ------------------------------------------------------------ handhelds -- */
+/* ----------------------------------------------------------- handhelds -- */
 
 struct gb_sign_key
 world_key(int device)
@@ -129,7 +129,7 @@ world_record(struct gb_journal *j, struct world_now *now, int day, int inserts,
     return done;
 }
 
-/* ----------------------------------------------------------- change sets -- */
+/* --------------------------------------------------------- change sets -- */
 
 static void
 write_values(struct gb_arena *arena, const struct wl_op *from, struct gb_op *op)

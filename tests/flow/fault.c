@@ -135,7 +135,7 @@ next_open(const char *path, int flags)
     return number && !strncmp(path, "/dev/", 5) ? GOES_ON : next(true);
 }
 
-/* --------------------------------------------------------------- the log -- */
+/* ------------------------------------------------------------- the log -- */
 
 struct event {
     const char *call;
@@ -235,7 +235,7 @@ log_ends(void)
         pthread_mutex_unlock(&log_order);
 }
 
-/* ------------------------------------------------------------- the calls -- */
+/* ----------------------------------------------------------- the calls -- */
 
 /* Put in the place of a call; NOTE says to the log what became of it. */
 #define WRAP(type, name, params, args, fate_of, real_or, note_it)              \

@@ -36,7 +36,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-/* ---------------------------------------------------------- change sets -- */
+/* --------------------------------------------------------- change sets -- */
 
 static const struct gb_schema *
 schema_of(uint32_t version)
@@ -197,7 +197,7 @@ run_reveal(struct gb_reader *in)
     gb_buf_release(&again);
 }
 
-/* --------------------------------------------------------------- deltas -- */
+/* -------------------------------------------------------------- deltas -- */
 
 /* A record that was read: all that is asked of it. */
 static enum gb_err
@@ -314,7 +314,7 @@ run_rows(struct gb_reader *in)
     gb_arena_release(&arena);
 }
 
-/* --------------------------------------------------------------- pieces -- */
+/* -------------------------------------------------------------- pieces -- */
 
 static void
 run_column(struct gb_reader *in)

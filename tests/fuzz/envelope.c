@@ -30,7 +30,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-/* -------------------------------------------------------------- bundles -- */
+/* ------------------------------------------------------------- bundles -- */
 
 /* The bundle that is written from what the reader hands on. */
 struct copy {
@@ -104,7 +104,7 @@ run_unseal(struct gb_reader *in)
     gb_buf_release(&plain);
 }
 
-/* ------------------------------------------------------------- requests -- */
+/* ------------------------------------------------------------ requests -- */
 
 static void
 take_request(struct gb_span container)
@@ -186,7 +186,7 @@ run_fields(struct gb_reader *in)
     take_fields("GBAK", fields, take_ack);
 }
 
-/* -------------------------------------------------------------- tickets -- */
+/* ------------------------------------------------------------- tickets -- */
 
 static void
 run_ticket(struct gb_reader *in)

@@ -36,7 +36,7 @@ static uint32_t seq;              /* last set in the chain of the script, */
 static uint8_t prev[32];
 static bool whole; /* this input goes all the way */
 
-/* --------------------------------------------------------------- office -- */
+/* -------------------------------------------------------------- office -- */
 
 static void
 begin_office(void)
@@ -74,7 +74,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
     return 0;
 }
 
-/* --------------------------------------------------------------- intake -- */
+/* -------------------------------------------------------------- intake -- */
 
 /* New keys, and takeovers, go to the disk only when all does. */
 static enum gb_err
@@ -184,7 +184,7 @@ take_body(struct gb_span body, size_t step)
     gb_ingest_release(&g);
 }
 
-/* --------------------------------------------------------------- frames -- */
+/* -------------------------------------------------------------- frames -- */
 
 /* Site, device, its chain and what it has merged, in their places. */
 static void
@@ -341,7 +341,7 @@ run_route(struct gb_reader *in)
     FUZZ_CHECK(!*rest || (rest > text[1] && rest < text[1] + 256));
 }
 
-/* -------------------------------------------------------------- running -- */
+/* ------------------------------------------------------------- running -- */
 
 /* What was kept of refused bytes is looked at by nobody. */
 static void

@@ -14,7 +14,7 @@
 #include "hub/handed.h"
 #include "sim.h"
 
-/* --------------------------------------------------------------- tickets -- */
+/* ------------------------------------------------------------- tickets -- */
 
 /* Where the parts of a ticket's delta go: u32 length, bytes. */
 static enum gb_err
@@ -119,7 +119,7 @@ issue(struct handheld *h)
     return false;
 }
 
-/* ------------------------------------------------------ what became what -- */
+/* ---------------------------------------------------- what became what -- */
 
 /* The operations of a sealed set of a journal; the caller releases it. */
 static struct gb_set
@@ -239,7 +239,7 @@ sort_writes(struct handheld *h, struct handheld *next, uint32_t seq)
     free(list);
 }
 
-/* ------------------------------------------------------------- going on -- */
+/* ------------------------------------------------------------ going on -- */
 
 /* The new journal asks the hub in one contact. */
 static enum gb_err

@@ -81,7 +81,7 @@ sim_sync(struct handheld *h)
     sim_sync_after(h);
 }
 
-/* --------------------------------------------------------------- sticks -- */
+/* -------------------------------------------------------------- sticks -- */
 
 struct sim_parcel *
 sim_parcel_new(struct world *w)
@@ -224,7 +224,7 @@ sim_stick_in(struct world *w)
     }
 }
 
-/* --------------------------------------------------------------- bundles -- */
+/* ------------------------------------------------------------- bundles -- */
 
 static void
 add_frame(struct world *w, struct gb_bundle_out *out, enum gb_frame type,

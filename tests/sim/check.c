@@ -35,8 +35,7 @@ in_scope(const struct gb_schema *s, const struct gb_device *d,
     return v.type == GB_INT && v.as.i > 3;
 }
 
-/* --------------------------------------------------------- hub and oracle --
- */
+/* ------------------------------------------------------ hub and oracle -- */
 
 struct comparing {
     struct oracle *o;
@@ -151,8 +150,7 @@ check_hub(struct oracle *o)
                    (long long)(c.list[c.at].id & GB_COUNTER_MAX));
 }
 
-/* ------------------------------------------------------ handhelds and hub --
- */
+/* --------------------------------------------------- handhelds and hub -- */
 
 /* Whole records, positions too: those in scope, or all. */
 struct summing {
@@ -241,8 +239,7 @@ check_handheld(struct handheld *h)
         sim_broken(h->w, "device differs: %d in its digest", h->number);
 }
 
-/* -------------------------------------------------------- nothing changes --
- */
+/* ----------------------------------------------------- nothing changes -- */
 
 struct standing {
     uint8_t digest[32];

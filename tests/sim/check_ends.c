@@ -3,8 +3,7 @@
 
 #include "check.h"
 
-/* ------------------------------------------------ what was written, there --
- */
+/* --------------------------------------------- what was written, there -- */
 
 /* A new record is in its first state, whether that was said or not. */
 static bool
@@ -105,8 +104,7 @@ check_line(struct oracle *o, const struct oracle_line *l)
     }
 }
 
-/* ------------------------------------------------------------------ chains --
- */
+/* -------------------------------------------------------------- chains -- */
 
 /* Hash of a journal's own set, or NULL when it made none of that number. */
 static const uint8_t *
@@ -157,8 +155,7 @@ check_journal(struct oracle *o, struct handheld *h)
     }
 }
 
-/* ----------------------------------------------------------------- waiting --
- */
+/* ------------------------------------------------------------- waiting -- */
 
 /* M22: what would make it due, were it so. */
 static void

@@ -131,7 +131,7 @@ sim_file_write(struct sim_file *f, const void *bytes, size_t n, size_t at)
     memcpy(f->bytes + at, bytes, n);
 }
 
-/* ---------------------------------------------------------------- disks -- */
+/* --------------------------------------------------------------- disks -- */
 
 struct sim_disk *
 sim_disk_of(const char *path, const char **name)
@@ -223,7 +223,7 @@ __wrap_gb_file_rename(const char *from, const char *to, struct gb_fail *fail)
     return GB_OK;
 }
 
-/* --------------------------------------------------------------- faults -- */
+/* -------------------------------------------------------------- faults -- */
 
 void
 sim_disk_kill_at(struct sim_disk *d, int n)

@@ -135,7 +135,7 @@ do_check(sqlite3_file *s, int *out)
     return SQLITE_OK;
 }
 
-/* --------------------------------------------------- shared memory (WAL) -- */
+/* ------------------------------------------------- shared memory (WAL) -- */
 
 static int
 shm_map(sqlite3_file *s, int i, int size, int extend, void volatile **out)
@@ -225,7 +225,7 @@ shm_unmap(sqlite3_file *s, int gone)
     return SQLITE_OK;
 }
 
-/* ---------------------------------------------------------------- files -- */
+/* --------------------------------------------------------------- files -- */
 
 static int
 do_close(sqlite3_file *s)

@@ -8,7 +8,7 @@
 
 #include "sim.h"
 
-/* ------------------------------------------------------------ its folder -- */
+/* ---------------------------------------------------------- its folder -- */
 
 enum gb_err
 gb_folder_name(char out[GB_FILE_PATH_MAX], const char *folder, const char *name,
@@ -67,7 +67,7 @@ gb_folder_keys_wipe(struct gb_folder_keys *keys)
     gb_sign_key_wipe(&keys->receive);
 }
 
-/* -------------------------------------------------------------- up, down -- */
+/* ------------------------------------------------------------ up, down -- */
 
 void
 sim_handheld_now(void *context, struct gb_now *out)
@@ -165,7 +165,7 @@ sim_handheld_restart(struct handheld *h)
     sim_handheld_open(h);
 }
 
-/* --------------------------------------------------------------- backups -- */
+/* ------------------------------------------------------------- backups -- */
 
 const struct sim_backup *
 sim_back_up(struct handheld *h)

@@ -37,7 +37,7 @@ sim_hub_folder(void)
     return hub_folder;
 }
 
-/* ----------------------------------------------------------- randomness -- */
+/* ---------------------------------------------------------- randomness -- */
 
 static const char *
 random_name(void)
@@ -66,7 +66,7 @@ static struct randombytes_implementation from_the_seed = {
     .buf = random_bytes,
 };
 
-/* --------------------------------------------------------------- folders -- */
+/* ------------------------------------------------------------- folders -- */
 
 static void
 remove_folder(void)
@@ -94,8 +94,7 @@ make_folder(void)
     mkdir(stick, 0700);
 }
 
-/* ---------------------------------------------------------------- signals --
- */
+/* ------------------------------------------------------------- signals -- */
 
 static void
 say_again(void)
@@ -128,8 +127,7 @@ stop(int number)
     stopped = 1;
 }
 
-/* ----------------------------------------------------------------- worlds --
- */
+/* -------------------------------------------------------------- worlds -- */
 
 /* How many steps a world takes, unless it was said. */
 static int
@@ -161,7 +159,7 @@ run(uint64_t seed, const char *program)
     alarm(0);
 }
 
-/* ---------------------------------------------------------- command line -- */
+/* -------------------------------------------------------- command line -- */
 
 struct options {
     uint64_t seed, count;

@@ -14,7 +14,7 @@ struct gb_http_server {
     const struct gb_http_route *routes;
 };
 
-/* ------------------------------------------------------------ the server -- */
+/* ---------------------------------------------------------- the server -- */
 
 static struct gb_http_server *the_server;
 
@@ -52,7 +52,7 @@ gb_http_port(const struct gb_http_server *server)
     return 1;
 }
 
-/* ---------------------------------------------------------- one exchange -- */
+/* -------------------------------------------------------- one exchange -- */
 
 struct exchange {
     const struct gb_http_handler *on;

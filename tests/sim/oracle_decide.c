@@ -78,7 +78,7 @@ level_of(const struct oracle *o, const struct oracle_op *x)
     return device < actor ? device : actor;
 }
 
-/* ------------------------------------------------------------ operations -- */
+/* ---------------------------------------------------------- operations -- */
 
 /* M11: a move by the state left, alone. */
 static enum gb_code
@@ -223,7 +223,7 @@ effect(struct oracle *o, struct oracle_op *x, uint64_t pos, bool forced)
     x->pos = x->code ? 0 : pos;
 }
 
-/* ----------------------------------------------------------------- lines -- */
+/* --------------------------------------------------------------- lines -- */
 
 /* The line of the device's last set that is no fork. */
 static const struct oracle_line *

@@ -6,7 +6,7 @@
 #include "engine/id.h"
 #include "oracle.h"
 
-/* ---------------------------------------------------------------- pairs -- */
+/* --------------------------------------------------------------- pairs -- */
 
 /* x comes earlier than y in one chain, which goes on under new numbers: M2,
  * M3. */
@@ -94,7 +94,7 @@ overwrites(const struct oracle *o, const struct gb_column *c, int column,
            rank(rule, &oracle_written(x, column)->value);
 }
 
-/* ---------------------------------------------------------------- cells -- */
+/* --------------------------------------------------------------- cells -- */
 
 /* x shows before y: the rules' own order, then the latest. */
 static bool
@@ -204,7 +204,7 @@ oracle_cell(struct oracle *o, const struct oracle_rec *r, int column,
     out->review = needs_review(c, column, out);
 }
 
-/* --------------------------------------------------------------- records -- */
+/* ------------------------------------------------------------- records -- */
 
 /* M15, M16 */
 static void

@@ -178,7 +178,7 @@ resolve(struct world *w)
             l.op.kind == GB_VOID ? "mark seen beneath the void" : "resolve");
 }
 
-/* -------------------------------------------------------------- records -- */
+/* ------------------------------------------------------------- records -- */
 
 static int
 column(const struct world *w, const char *name)

@@ -30,7 +30,7 @@
 
 enum { SIM_STAFF, SIM_R }; /* tables of the schema */
 
-/* ------------------------------------------------------------- handhelds -- */
+/* ----------------------------------------------------------- handhelds -- */
 
 /* A write that its steward was told is safe. */
 struct sim_write {
@@ -89,7 +89,7 @@ struct sim_backup {
     uint32_t seq;
 };
 
-/* ----------------------------------------------------------------- world -- */
+/* --------------------------------------------------------------- world -- */
 
 /* A bundle under way on a stick, or on a network that repeats itself. */
 struct sim_parcel {
@@ -206,7 +206,7 @@ const struct sim_sealed *sim_sealed_find(const struct world *w,
 /* Whether a copy calls a record so now. */
 bool sim_renamed(const struct world *w, int64_t old, int64_t new);
 
-/* ----------------------------------------------------------------- parts -- */
+/* --------------------------------------------------------------- parts -- */
 
 /* hub.c */
 void sim_hub_start(struct world *w);

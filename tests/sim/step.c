@@ -5,7 +5,7 @@
 
 #include "sim.h"
 
-/* --------------------------------------------------------------- trouble -- */
+/* ------------------------------------------------------------- trouble -- */
 
 /* Somebody, or an empty battery, sets a clock; or the machine starts anew. */
 static void
@@ -115,7 +115,7 @@ hub_clock(struct handheld *h)
     w->hub_offset_ms = 0;
 }
 
-/* --------------------------------------------------------------- backups -- */
+/* ------------------------------------------------------------- backups -- */
 
 /* Some backup onto the machine that it was made of, or onto another one: then
  * two go on with one journal. */
@@ -133,7 +133,7 @@ put_back(struct world *w)
         sim_put_back(h, b);
 }
 
-/* ----------------------------------------------------------------- steps -- */
+/* --------------------------------------------------------------- steps -- */
 
 static void
 rebuild(struct handheld *h)
@@ -207,8 +207,7 @@ sim_step(struct world *w)
     steps[i].take(&w->h[sim_below(&w->chance, w->n)]);
 }
 
-/* ---------------------------------------------------------------- resting --
- */
+/* ------------------------------------------------------------- resting -- */
 
 /* Everything that the handheld made is at the hub, and it has all of the
  * hub's. */

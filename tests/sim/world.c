@@ -210,7 +210,7 @@ sim_renamed(const struct world *w, int64_t old, int64_t new)
     return false;
 }
 
-/* -------------------------------------------------------- the first one -- */
+/* ------------------------------------------------------- the first one -- */
 
 static int
 level_of(int number)
@@ -316,7 +316,7 @@ make_first(void)
     sim_world = before;
 }
 
-/* --------------------------------------------------------------- worlds -- */
+/* -------------------------------------------------------------- worlds -- */
 
 static void
 make_handheld(struct world *w, int number)

@@ -62,7 +62,7 @@ column(const struct handheld *h, const char *name)
     return gb_table_column(&s->tables[SIM_R], gb_span_text(name));
 }
 
-/* ----------------------------------------------------------- remembering -- */
+/* --------------------------------------------------------- remembering -- */
 
 static int64_t
 captured(struct handheld *h)
@@ -242,7 +242,7 @@ write_one(struct handheld *h, struct sim_write what, bool alone)
     return e;
 }
 
-/* ------------------------------------------------------------ a sitting -- */
+/* ----------------------------------------------------------- a sitting -- */
 
 /* A machine that went down while it wrote: the open transaction is there as a
  * whole, or not at all. */

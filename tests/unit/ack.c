@@ -135,8 +135,7 @@ fields_have_one_form(void **state)
     gb_buf_release(&b);
 }
 
-/* ------------------------------------------------------------- the journal --
- */
+/* --------------------------------------------------------- the journal -- */
 
 /* One record, in a set of its own. */
 static void

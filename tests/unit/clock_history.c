@@ -79,7 +79,7 @@ below(struct history *h, int n)
     return (int)((z ^ z >> 31) % (uint64_t)n);
 }
 
-/* ----------------------------------------------------------- a handheld -- */
+/* ---------------------------------------------------------- a handheld -- */
 
 /* What its clock shows: the wall clock at the boot's first operation, and what
  * went by since. */
@@ -159,8 +159,7 @@ merge(struct history *h, struct device *d, int position)
             d->last = h->log[i].stamp;
 }
 
-/* ---------------------------------------------------------------- the hub --
- */
+/* ------------------------------------------------------------- the hub -- */
 
 /* Its writer had seen it: in its base, or of its own. */
 static bool

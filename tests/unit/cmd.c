@@ -140,7 +140,7 @@ run_program(const struct gb_program *p, const char *line)
     return r;
 }
 
-/* --------------------------------------------------------------- tables -- */
+/* -------------------------------------------------------------- tables -- */
 
 #define RECORD_USAGE "; usage: gengbu record JOURNAL TABLE field=value...\n"
 

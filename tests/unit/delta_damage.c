@@ -113,8 +113,7 @@ teardown(void **state)
     return 0;
 }
 
-/* ---------------------------------------------------------------- reading --
- */
+/* ------------------------------------------------------------- reading -- */
 
 /* A part before compression: its header, and the raw bytes of each section. */
 struct raw {
@@ -220,8 +219,7 @@ accepted(const struct raw *r)
     return !e;
 }
 
-/* ------------------------------------------------------------------ tests --
- */
+/* --------------------------------------------------------------- tests -- */
 
 static void
 no_bit_does_harm(void **state)

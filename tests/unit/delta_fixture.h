@@ -50,7 +50,7 @@ struct handheld {
     bool applied;             /* likewise */
 };
 
-/* ------------------------------------------------------------------ hub -- */
+/* ----------------------------------------------------------------- hub -- */
 
 /* One set, whoever made it, as the next line. */
 static void
@@ -169,7 +169,7 @@ hub_device(struct hub *h, const struct handheld *d, const char *attribute)
     gb_buf_release(&b);
 }
 
-/* ------------------------------------------------------------- handhelds -- */
+/* ----------------------------------------------------------- handhelds -- */
 
 static void
 now(void *context, struct gb_now *out)

@@ -15,7 +15,7 @@
 #include "device/http.h"
 #include "support/loopback.h"
 
-/* --------------------------------------------------------------- server -- */
+/* -------------------------------------------------------------- server -- */
 
 /* Serves one connection: reads a request, or a part of it, and answers. */
 struct script {
@@ -83,7 +83,7 @@ serve(void *arg)
     return NULL;
 }
 
-/* --------------------------------------------------------------- client -- */
+/* -------------------------------------------------------------- client -- */
 
 struct client {
     size_t size, given; /* of the request's body, made of 'a' to 'z' */
@@ -141,7 +141,7 @@ post(struct script *s, struct client *c, bool known, struct gb_fail *fail)
     return err;
 }
 
-/* ---------------------------------------------------------------- bodies -- */
+/* -------------------------------------------------------------- bodies -- */
 
 /* The body of a request, chunked or not, taken apart. */
 static size_t
@@ -191,7 +191,7 @@ bodies_travel_whole_both_ways(void **state)
     }
 }
 
-/* --------------------------------------------------------------- answers -- */
+/* ------------------------------------------------------------- answers -- */
 
 #define LONG                                                                   \
     "巡更巡更巡更巡更巡更巡更巡更巡更巡更巡更巡更巡更巡更巡更巡更巡更巡更"
@@ -347,7 +347,7 @@ silence_is_not_waited_for_for_ever(void **state)
     gb_buf_release(&c.got);
 }
 
-/* ------------------------------------------------------------- addresses -- */
+/* ----------------------------------------------------------- addresses -- */
 
 /* POST to a URL at which nobody answers. */
 static enum gb_err

@@ -22,7 +22,7 @@
 #include "support/alloc.h"
 #include "support/io.h"
 
-/* -------------------------------------------------------------- fixture -- */
+/* ------------------------------------------------------------- fixture -- */
 
 static char folder[200], path[300];
 
@@ -70,7 +70,7 @@ assert_content(const char *want)
     gb_buf_release(&b);
 }
 
-/* --------------------------------------------------------------- writing -- */
+/* ------------------------------------------------------------- writing -- */
 
 static void
 files_are_written_and_replaced(void **state)
@@ -323,7 +323,7 @@ paths_that_cannot_be_are_named(void **state)
     assert_int_equal(entries(), 0);
 }
 
-/* --------------------------------------------------------------- reading -- */
+/* ------------------------------------------------------------- reading -- */
 
 static void
 reading_has_a_ceiling(void **state)
@@ -438,7 +438,7 @@ failures_name_the_remedy(void **state)
     }
 }
 
-/* --------------------------------------------------------------- folders -- */
+/* ------------------------------------------------------------- folders -- */
 
 static void
 folders_are_made_once(void **state)
@@ -488,7 +488,7 @@ lists_are_sorted(void **state)
     folder[strlen(folder) - 1] = 0;
 }
 
-/* ----------------------------------------------------------------- locks -- */
+/* --------------------------------------------------------------- locks -- */
 
 static void
 a_lock_names_its_holder(void **state)

@@ -4,7 +4,7 @@
 
 #include "engine/json.h"
 
-/* ---------------------------------------------------------------- sound -- */
+/* --------------------------------------------------------------- sound -- */
 
 static void
 a_sound_ledger(void **state)
@@ -168,8 +168,7 @@ remembered_heads(void **state)
     expect_wrong(&plan, 1, 1, "an empty ledger");
 }
 
-/* ------------------------------------------------------- the ledger's key --
- */
+/* ---------------------------------------------------- the ledger's key -- */
 
 /* Change every sampled byte of every file of a commit, and sign it again. */
 static void
@@ -253,8 +252,7 @@ all_by_another_key(void **state)
     expect_wrong(&plan, 1, 1, "another ledger key");
 }
 
-/* ------------------------------------------------- keys that follow others --
- */
+/* --------------------------------------------- keys that follow others -- */
 
 static void
 announce(struct world *w, unsigned tag, const struct gb_sign_key *key)
@@ -290,8 +288,7 @@ a_later_ledger_key(void **state)
     expect_wrong(&plan, POSITIONS + 3, POSITIONS + 3, "a key out of nowhere");
 }
 
-/* ---------------------------------------------------------- one's own past --
- */
+/* ------------------------------------------------------ one's own past -- */
 
 /*
  * The hub itself tells two histories: one handheld is shown the first, signs

@@ -329,8 +329,7 @@ the_ref(void **state)
     }
 }
 
-/* --------------------------------------------------- a log that breaks off --
- */
+/* ----------------------------------------------- a log that breaks off -- */
 
 /* The last commit is of this time and says this (NULL, 0: as it is), and the
  * one before it, position 10, is gone: which positions are meant is told by

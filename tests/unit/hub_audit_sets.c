@@ -73,8 +73,7 @@ put_back(struct forgery *f, struct forged *s)
     gb_arena_release(&s->arena);
 }
 
-/* ----------------------------------------------------- whose, which number --
- */
+/* ------------------------------------------------- whose, which number -- */
 
 /* Places in the header (docs/FORMAT.md). */
 enum { DEVICE = 7, SITE = 8, SEQ = 27, PREV = 28 };
@@ -111,8 +110,7 @@ by_another_device(struct forged *f)
     f->key = &f->w->h[2].sign;
 }
 
-/* ------------------------------------------------------------------ chains --
- */
+/* -------------------------------------------------------------- chains -- */
 
 /* Position 6 once more. */
 static void
@@ -160,8 +158,7 @@ copy_of_nothing(struct forged *f)
     f->line.verdict = GB_FORK;
 }
 
-/* ----------------------------------------------------------- the first set --
- */
+/* ------------------------------------------------------- the first set -- */
 
 /* Its first operation, of the site's keys, says this, or is not there. */
 static void
@@ -224,8 +221,7 @@ no_site(struct forged *f)
     announcing(f, NULL);
 }
 
-/* ---------------------------------------------------------------- all sets --
- */
+/* ------------------------------------------------------------ all sets -- */
 
 static const struct {
     forge_set_fn *fn;
@@ -274,8 +270,7 @@ sets_signed_again(void **state)
     }
 }
 
-/* ---------------------------------------------------- commits made by hand --
- */
+/* ------------------------------------------------ commits made by hand -- */
 
 /* The forger's last commit once more, with the tree that the file "tree" names
  * and this signature, or the right one. */
@@ -386,8 +381,7 @@ an_odd_signature(void **state)
     gb_audit_release(&r);
 }
 
-/* ------------------------------------------------------------------- bases --
- */
+/* --------------------------------------------------------------- bases -- */
 
 static void
 announce_epoch(struct world *w, uint64_t epoch)
@@ -444,8 +438,7 @@ several_witnesses(void **state)
     gb_audit_release(&r);
 }
 
-/* ------------------------------------------------------------ sound, if odd --
- */
+/* ------------------------------------------------------- sound, if odd -- */
 
 /* A set that nobody can read, a first one among them; one whose times can be,
  * so that its operations are counted; and one that continues another's: the hub

@@ -30,7 +30,7 @@ teardown(void **state)
     return 0;
 }
 
-/* -------------------------------------------------------------- verdict -- */
+/* ------------------------------------------------------------- verdict -- */
 
 static const struct {
     enum gb_audit_verdict verdict;
@@ -73,7 +73,7 @@ verdicts_read_so(void **state)
     }
 }
 
-/* -------------------------------------------------------------- reports -- */
+/* ------------------------------------------------------------- reports -- */
 
 static struct gb_audit_plan plan = {.ledger = "ledger.git"};
 static struct gb_buf report;

@@ -68,8 +68,7 @@ make_large(struct handheld *h, uint32_t n, struct large *l,
     GOOD(gb_office_verify(h->w->hub->state, h->w->hub->site, out, &why));
 }
 
-/* ------------------------------------------------------------- the ledger --
- */
+/* ---------------------------------------------------------- the ledger -- */
 
 static enum gb_err
 add_bytes(void *context, const struct gb_ledger_change *c, struct gb_fail *fail)
@@ -108,8 +107,7 @@ count_outcomes(const struct gb_arriving *sets, size_t n, enum gb_outcome which)
     return count;
 }
 
-/* ------------------------------------------------------------------ tests --
- */
+/* --------------------------------------------------------------- tests -- */
 
 enum { MANY = 90 }; /* sets: more than one batch */
 
@@ -138,8 +136,7 @@ test_commit_is_bounded(void **state)
     free(sets);
 }
 
-/* ---------------------------------------------------------------- threads --
- */
+/* ------------------------------------------------------------- threads -- */
 
 enum { EACH = 3, THREADS = MANY / EACH };
 
@@ -202,8 +199,7 @@ test_clerk_is_bounded(void **state)
     free(senders);
 }
 
-/* ----------------------------------------------------------------- times --
- */
+/* --------------------------------------------------------------- times -- */
 
 static int64_t
 clock_ms(void)

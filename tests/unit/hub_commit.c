@@ -107,8 +107,7 @@ test_rows_fail(void **state)
     assert_int_equal(g.taken, 1);
 }
 
-/* ----------------------------------------------------------- forged sets --
- */
+/* --------------------------------------------------------- forged sets -- */
 
 /* A set that a handheld's key signs and its program would not make. */
 struct forged {
@@ -228,7 +227,7 @@ check_rebuild(struct office *w)
     open_reader(w);
 }
 
-/* ---------------------------------------- personal values of what waits -- */
+/* --------------------------------------- personal values of what waits -- */
 
 static const char more[] =
     "CREATE TABLE z(id INTEGER PRIMARY KEY, a TEXT) STRICT;\n";
@@ -428,8 +427,7 @@ test_kept_whatever(void **state)
     check_rebuild(&s->w);
 }
 
-/* ----------------------------------------------- what a device may sign --
- */
+/* ---------------------------------------------- what a device may sign -- */
 
 /* Whatever an enrolled key signs gets a position.  `at` is a byte of the header
  * that is changed, `tail` stands in place of the sections. */
@@ -539,8 +537,7 @@ test_first_numbers(void **state)
     pull(&s->a);
 }
 
-/* ------------------------------------------------------- keys in between --
- */
+/* ----------------------------------------------------- keys in between -- */
 
 /* Another signing key for a number, as it might come by another process. */
 static void

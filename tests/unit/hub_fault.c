@@ -89,8 +89,7 @@ whole(struct scene *s)
     assert_memory_equal(is, again, sizeof is);
 }
 
-/* ------------------------------------------------------------- delivering --
- */
+/* ---------------------------------------------------------- delivering -- */
 
 static enum gb_err
 take_parcel(void *arg, struct gb_fail *fail)
@@ -155,8 +154,7 @@ a_parcel(void **state)
     assert_memory_equal(a, b, sizeof a);
 }
 
-/* -------------------------------------------------------------- ordering --
- */
+/* ------------------------------------------------------------ ordering -- */
 
 static enum gb_err
 order(void *arg, struct gb_fail *fail)
@@ -191,8 +189,7 @@ an_order(void **state)
     whole(s);
 }
 
-/* ------------------------------------------------------------ rebuilding --
- */
+/* ---------------------------------------------------------- rebuilding -- */
 
 static enum gb_err
 rebuild(void *arg, struct gb_fail *fail)
@@ -220,8 +217,7 @@ a_rebuild(void **state)
     assert_memory_equal(before, after, sizeof before);
 }
 
-/* ------------------------------------------------------------- verifying --
- */
+/* ----------------------------------------------------------- verifying -- */
 
 static enum gb_err
 commit_nothing(void *arg, struct gb_fail *fail)

@@ -199,7 +199,7 @@ batches_have_bounds(void **state)
     free(large);
 }
 
-/* -------------------------------------------------------------- opening -- */
+/* ------------------------------------------------------------- opening -- */
 
 /* Repositories that are none of ours, or lack a part. */
 static void
@@ -281,7 +281,7 @@ logs_are_whole(void **state)
     assert_int_equal(gb_ledger_log(w->l, NULL, &log, &fail), GB_E_LEDGER);
 }
 
-/* ---------------------------------------------------------------- paths -- */
+/* --------------------------------------------------------------- paths -- */
 
 /* A folder so deep that what is in it has no room for a name. */
 static void

@@ -86,8 +86,7 @@ test_failed_lock(void **state)
     assert_true(n > 10);
 }
 
-/* ------------------------------------------------------- packs that stay --
- */
+/* ----------------------------------------------------- packs that stay -- */
 
 static unsigned heard;
 static char said[1024];

@@ -111,8 +111,7 @@ count_files(const struct office *w, const char *folder, const char *with)
     return n;
 }
 
-/* -------------------------------------------------------------- handhelds --
- */
+/* ----------------------------------------------------------- handhelds -- */
 
 static void
 now(void *context, struct gb_now *out)
@@ -213,8 +212,7 @@ seal(struct handheld *h)
     return i.seq;
 }
 
-/* ---------------------------------------------------------------- bundles --
- */
+/* ------------------------------------------------------------- bundles -- */
 
 /* What a bundle is made of; a test changes what it wants to be wrong. */
 struct parcel {

@@ -111,7 +111,7 @@ made(struct world *w, int table, int64_t id)
         w->ids[table][w->n[table]++] = id;
 }
 
-/* --------------------------------------------------------------- deltas -- */
+/* -------------------------------------------------------------- deltas -- */
 
 static enum gb_err
 take_part(void *context, struct gb_span container, struct gb_fail *fail)
@@ -188,7 +188,7 @@ push(struct handheld *h)
     }
 }
 
-/* --------------------------------------------------------------- making -- */
+/* -------------------------------------------------------------- making -- */
 
 /* Keys, number and area: its own, or those of a move. */
 static void
@@ -257,7 +257,7 @@ end_world(struct world *w)
     GOOD(gb_file_remove_all(w->folder, &why));
 }
 
-/* -------------------------------------------------------------- working -- */
+/* ------------------------------------------------------------- working -- */
 
 static void
 office_insert(struct world *w)

@@ -63,7 +63,7 @@ now(void *context, struct gb_now *out)
     f->mono += f->tick;
 }
 
-/* ----------------------------------------------------------- a small hub -- */
+/* --------------------------------------------------------- a small hub -- */
 
 /* Apply operations of replica 0 to a state, as the next set. */
 static void
@@ -248,8 +248,7 @@ ask(struct fixture *f, const char *sql)
     return v;
 }
 
-/* --------------------------------------------------------------- the tests --
- */
+/* ----------------------------------------------------------- the tests -- */
 
 static void
 plain_sql_is_captured_or_refused(void **state)

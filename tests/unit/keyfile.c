@@ -39,7 +39,7 @@ count_names(const char *prefix)
     return atoi((const char *)ssh_read("out").ptr);
 }
 
-/* ------------------------------------------------------------ both ways -- */
+/* ----------------------------------------------------------- both ways -- */
 
 static void
 ours_is_read_by_ssh_keygen(void **state)
@@ -112,7 +112,7 @@ same_bytes_as_ssh_keygen(void **state)
     assert_memory_equal(a, b, na);
 }
 
-/* -------------------------------------------------------------- refusals -- */
+/* ------------------------------------------------------------ refusals -- */
 
 static void
 open_to_others_is_refused(void **state)
@@ -248,7 +248,7 @@ what_is_no_key_file_is_refused(void **state)
     assert_int_equal(gb_keyfile_read(&back, ssh_path("fifo"), &fail), GB_E_KEY);
 }
 
-/* --------------------------------------------------------------- writing -- */
+/* ------------------------------------------------------------- writing -- */
 
 static void
 mode_is_0600_whatever_the_umask(void **state)

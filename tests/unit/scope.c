@@ -143,8 +143,7 @@ set(struct handheld *d, int table, int64_t id, int column, struct gb_value v,
     return gb_journal_set(d->j, table, id, &a, 1, fail);
 }
 
-/* -------------------------------------------------------------- the tests --
- */
+/* ----------------------------------------------------------- the tests -- */
 
 static void
 what_a_scope_reads_is_known(void **state)

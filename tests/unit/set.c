@@ -395,7 +395,7 @@ personal_sections_are_canonical(void **state)
     gb_set_release(&set);
 }
 
-/* ------------------------------------------------- refused when encoded -- */
+/* ------------------------------------------------ refused when encoded -- */
 
 static void
 bad_id(struct gb_set *set)

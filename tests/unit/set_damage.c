@@ -434,7 +434,7 @@ containers_fall_into_three_parts(void **state)
     gb_set_release(&set);
 }
 
-/* ---------------------------------------------------------------- bombs -- */
+/* --------------------------------------------------------------- bombs -- */
 
 /* 65,536 operations that set 59 columns to NULL, in 600 KB that deflate to
  * next to nothing: 3.9 million values. */

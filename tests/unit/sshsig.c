@@ -93,7 +93,7 @@ same_bytes_as_ssh_keygen(void **state)
     }
 }
 
-/* ------------------------------------------------------------- refusals -- */
+/* ------------------------------------------------------------ refusals -- */
 
 /* The pieces of a blob, each of which a test may replace. */
 struct pieces {
@@ -434,7 +434,7 @@ every_flipped_bit_of_the_text_is_refused(void **state)
     }
 }
 
-/* ------------------------------------------------------------------ uses -- */
+/* ---------------------------------------------------------------- uses -- */
 
 static void
 text_in_a_commit_has_no_last_lf(void **state)

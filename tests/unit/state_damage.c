@@ -130,7 +130,7 @@ stale_until_the_next(void **state)
     assert_memory_equal(before, after, sizeof after);
 }
 
-/* ---------------------------------------------------------------- files -- */
+/* --------------------------------------------------------------- files -- */
 
 static char path[200];
 

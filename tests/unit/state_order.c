@@ -180,8 +180,7 @@ make_set(struct history *h, struct made *m, int device,
     m->received_ms = WORLD_START_MS + after_ms + 5000 + h->n;
 }
 
-/* ----------------------------------------------------------- taking in --
- */
+/* ----------------------------------------------------------- taking in -- */
 
 static void
 make_history(struct history *h, uint64_t seed, int nsets,
@@ -321,8 +320,7 @@ run(struct history *h, const int *order, struct outcome *out)
     world_end(&w);
 }
 
-/* ------------------------------------------------------------------ orders --
- */
+/* -------------------------------------------------------------- orders -- */
 
 /* A history, and what its first order gave. */
 struct trial {

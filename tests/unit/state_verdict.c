@@ -140,7 +140,7 @@ m18_codes_come_in_this_order(void **state)
     }
 }
 
-/* ---------------------------------------------------------------- a set -- */
+/* --------------------------------------------------------------- a set -- */
 
 /* What a set says of itself. */
 struct saying {
@@ -259,8 +259,7 @@ m17_the_chain_then_schema_form_and_base(void **state)
     }
 }
 
-/* -------------------------------------------------------------- authority --
- */
+/* ----------------------------------------------------------- authority -- */
 
 static void
 m19_a_device_has_the_level_of_then(void **state)

@@ -31,7 +31,7 @@ history_schema_load(void)
     return s;
 }
 
-/* ---------------------------------------------------------------- making -- */
+/* -------------------------------------------------------------- making -- */
 
 /* splitmix64 (Vigna), as the reference workload has it. */
 static uint64_t
@@ -179,8 +179,7 @@ history_make(struct h_history *h, uint64_t seed)
     }
 }
 
-/* ------------------------------------------------------------ definitions --
- */
+/* --------------------------------------------------------- definitions -- */
 
 /* The value that a write has for a column, or NULL. */
 static const struct gb_written *
@@ -359,7 +358,7 @@ history_compare(const struct h_history *h, const struct gb_rec *r)
     return bad;
 }
 
-/* --------------------------------------------------------------- merging -- */
+/* ------------------------------------------------------------- merging -- */
 
 bool
 history_merge(const struct h_history *h, const struct gb_schema *s,
