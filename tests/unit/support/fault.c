@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <execinfo.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -17,6 +18,8 @@
 
 enum { DEPTH = 11, PATHS = 1 << 16 };
 
+/* Of the words below while two threads ask: one failure in a run. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static unsigned armed; /* kinds that may fail in this run */
 static enum fault failed;
 static void *failed_at[DEPTH]; /* for a message */
@@ -38,24 +41,35 @@ is_new(uint64_t hash)
     return true;
 }
 
+/* Whether it is this call's turn. */
+static bool
+choose(enum fault kind, void *const *frames, int n)
+{
+    uint64_t hash = (uint64_t)kind;
+    for (int i = 0; i < n; i++)
+        hash = (hash ^ (uintptr_t)frames[i]) * UINT64_C(0x9e3779b97f4a7c15);
+    if (!(armed & kind) || !is_new(hash | 1))
+        return false;
+    armed = 0;
+    failed = kind;
+    memcpy(failed_at, frames, sizeof failed_at);
+    depth = n;
+    return true;
+}
+
 bool
 fault_here(enum fault kind)
 {
     void *frames[DEPTH];
-    if (!(armed & kind))
+    if (!(armed & kind)) /* read askew it is asked again below */
         return false;
     int n = backtrace(frames, DEPTH);
-    uint64_t hash = (uint64_t)kind;
-    for (int i = 0; i < n; i++)
-        hash = (hash ^ (uintptr_t)frames[i]) * UINT64_C(0x9e3779b97f4a7c15);
-    if (!is_new(hash | 1))
-        return false;
-    armed = 0; /* one in a run */
-    failed = kind;
-    memcpy(failed_at, frames, sizeof frames);
-    depth = n;
-    errno = kind == FAULT_MEMORY ? ENOMEM : EIO;
-    return true;
+    pthread_mutex_lock(&mutex);
+    bool chosen = choose(kind, frames, n);
+    pthread_mutex_unlock(&mutex);
+    if (chosen)
+        errno = kind == FAULT_MEMORY ? ENOMEM : EIO;
+    return chosen;
 }
 
 void
