@@ -54,7 +54,7 @@ report(struct walk *w, char kind, const git_oid *oid, struct gb_fail *fail)
         return gb_fail_set(fail, GB_E_LIMIT, "more than %d files in a commit",
                            GB_LEDGER_CHANGES_MAX);
     enum gb_err err =
-        kind == 'D' ? GB_OK : gb_shelf_fetch(w->l, oid, &c.bytes, fail);
+        kind == 'D' ? GB_OK : gb_odb_fetch(w->l, oid, &c.bytes, fail);
     if (!err && kind != 'D' && !c.bytes.ptr) {
         err = gb_git_object(&object, w->l, oid, GIT_OBJECT_BLOB,
                             GB_LEDGER_FILE_MAX, fail);

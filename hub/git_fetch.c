@@ -1,12 +1,12 @@
 /*
- * git_fetch.c - objects out of a shelf (git_shelf.h): small files, which lie
+ * git_fetch.c - objects out of packs (git_odb.h): small files, which lie
  * beside those of their batch, and anything else, whole or as a difference from
  * another (git_fold.c has the form).
  *
  * A few objects are kept that were unpacked last: what others are differences
  * from stays longest.
  */
-#include "git_shelf.h"
+#include "git_odb.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,7 +19,7 @@
 
 /* Unpack what begins there, when it is such a file. */
 static enum gb_err
-unpack(struct gb_shelf *s, struct gb_span bytes, struct gb_span *out,
+unpack(struct gb_odb *s, struct gb_span bytes, struct gb_span *out,
        struct gb_fail *fail)
 {
     unsigned type;
@@ -27,7 +27,7 @@ unpack(struct gb_shelf *s, struct gb_span bytes, struct gb_span *out,
     size_t at;
     struct gb_fail why;
     if (!gb_packed_head(bytes, &type, &len, &at) || type != GIT_OBJECT_BLOB ||
-        len > GB_SHELF_SMALL)
+        len > GB_ODB_SMALL)
         return GB_OK;
     bytes = GB_SPAN(bytes.ptr + at, bytes.len - at);
     enum gb_err err = gb_inflate_zlib(s->raw, (size_t)len, bytes, &why);
@@ -37,17 +37,17 @@ unpack(struct gb_shelf *s, struct gb_span bytes, struct gb_span *out,
 }
 
 enum gb_err
-gb_shelf_fetch(struct gb_ledger *l, const git_oid *oid, struct gb_span *out,
-               struct gb_fail *fail)
+gb_odb_fetch(struct gb_ledger *l, const git_oid *oid, struct gb_span *out,
+             struct gb_fail *fail)
 {
     git_oid is;
     uint64_t at;
     *out = GB_SPAN(NULL, 0);
-    struct gb_book *b = l->shelf ? gb_shelf_find(l->shelf, oid, &at) : NULL;
+    struct gb_odb_pack *b = l->packed ? gb_odb_find(l->packed, oid, &at) : NULL;
     if (!b)
         return GB_OK;
     enum gb_err err =
-        unpack(l->shelf, gb_shelf_look(l->shelf, b, at), out, fail);
+        unpack(l->packed, gb_odb_look(l->packed, b, at), out, fail);
     if (err || !out->ptr)
         return err;
     gb_git_hash(&is, GIT_OBJECT_BLOB, *out);
@@ -56,57 +56,57 @@ gb_shelf_fetch(struct gb_ledger *l, const git_oid *oid, struct gb_span *out,
     return GB_OK;
 }
 
-/* ---------------------------------------------------------- versions -- */
+/* ---------------------------------------------------------- delta bases -- */
 
-static struct gb_version *
-find_version(struct gb_shelf *s, const struct gb_book *b, uint64_t at)
+static struct gb_odb_base *
+find_base_of(struct gb_odb *s, const struct gb_odb_pack *b, uint64_t at)
 {
-    for (size_t i = 0; i < GB_SHELF_VERSIONS; i++)
-        if (s->versions[i].book == b && s->versions[i].at == at)
-            return &s->versions[i];
+    for (size_t i = 0; i < GB_ODB_BASES; i++)
+        if (s->bases[i].pack == b && s->bases[i].at == at)
+            return &s->bases[i];
     return NULL;
 }
 
 static void
-forget(struct gb_version *v)
+forget(struct gb_odb_base *v)
 {
     free(v->bytes);
-    *v = (struct gb_version){0};
+    *v = (struct gb_odb_base){0};
 }
 
 /* A place for one of so many bytes: what was not used for longest goes, but
  * for the one that is needed now. */
-static struct gb_version *
-make_room(struct gb_shelf *s, const struct gb_version *keep, size_t len)
+static struct gb_odb_base *
+make_room(struct gb_odb *s, const struct gb_odb_base *keep, size_t len)
 {
     for (;;) {
-        struct gb_version *oldest = NULL, *none = NULL;
+        struct gb_odb_base *oldest = NULL, *none = NULL;
         size_t held = len;
-        for (size_t i = 0; i < GB_SHELF_VERSIONS; i++) {
-            struct gb_version *v = &s->versions[i];
+        for (size_t i = 0; i < GB_ODB_BASES; i++) {
+            struct gb_odb_base *v = &s->bases[i];
             held += v->len;
-            if (!v->book)
+            if (!v->pack)
                 none = v;
             else if (v != keep && (!oldest || v->used < oldest->used))
                 oldest = v;
         }
-        if (none && (held <= GB_SHELF_KEPT || !oldest))
+        if (none && (held <= GB_ODB_KEPT || !oldest))
             return none;
         forget(oldest);
     }
 }
 
 /* One whose bytes are to be filled in; NULL: out of memory. */
-static struct gb_version *
-add_version(struct gb_shelf *s, const struct gb_book *b, uint64_t at,
-            const struct gb_version *keep, size_t len)
+static struct gb_odb_base *
+add_base(struct gb_odb *s, const struct gb_odb_pack *b, uint64_t at,
+         const struct gb_odb_base *keep, size_t len)
 {
-    struct gb_version *v = make_room(s, keep, len);
+    struct gb_odb_base *v = make_room(s, keep, len);
     uint8_t *bytes = malloc(len + 1);
     if (!bytes)
         return NULL;
-    *v = (struct gb_version){
-        .book = b, .at = at, .used = ++s->clock, .bytes = bytes, .len = len};
+    *v = (struct gb_odb_base){
+        .pack = b, .at = at, .used = ++s->clock, .bytes = bytes, .len = len};
     return v;
 }
 
@@ -122,7 +122,7 @@ struct packed {
 
 /* What it is a difference from; *rest moves behind that. */
 static bool
-find_base(const struct gb_book *b, struct gb_span bytes, uint64_t at,
+find_base(const struct gb_odb_pack *b, struct gb_span bytes, uint64_t at,
           struct packed *p, size_t *rest)
 {
     if (p->type == GB_PACKED_OFS) {
@@ -132,17 +132,17 @@ find_base(const struct gb_book *b, struct gb_span bytes, uint64_t at,
     }
     const uint8_t *name = bytes.ptr + *rest;
     *rest += GB_OID_BYTES;
-    return *rest <= bytes.len && gb_book_find(b, name, &p->base);
+    return *rest <= bytes.len && gb_odb_pack_find(b, name, &p->base);
 }
 
 /* False when it is odd: its stream is cut off where it is much longer than what
  * it stands for, too. */
 static bool
-parse(struct gb_shelf *s, struct gb_book *b, uint64_t at, struct packed *p)
+parse(struct gb_odb *s, struct gb_odb_pack *b, uint64_t at, struct packed *p)
 {
     uint64_t len;
     size_t rest;
-    struct gb_span bytes = gb_shelf_take(s, b, at, HEAD);
+    struct gb_span bytes = gb_odb_take(s, b, at, HEAD);
     if (!gb_packed_head(bytes, &p->type, &len, &rest) ||
         len > GB_LEDGER_FILE_MAX)
         return false;
@@ -153,7 +153,7 @@ parse(struct gb_shelf *s, struct gb_book *b, uint64_t at, struct packed *p)
     p->len = (size_t)len;
     size_t need = rest + p->len + p->len / 8 + HEAD / 2;
     if (bytes.len == HEAD && need > HEAD)
-        bytes = gb_shelf_take(s, b, at, need);
+        bytes = gb_odb_take(s, b, at, need);
     if (bytes.len <= rest)
         return false;
     p->stream = GB_SPAN(bytes.ptr + rest, bytes.len - rest);
@@ -162,12 +162,12 @@ parse(struct gb_shelf *s, struct gb_book *b, uint64_t at, struct packed *p)
 
 /* A whole object; *out is NULL when it is odd. */
 static enum gb_err
-inflate_whole(struct gb_shelf *s, struct gb_book *b, uint64_t at,
-              const struct packed *p, struct gb_version **out,
+inflate_whole(struct gb_odb *s, struct gb_odb_pack *b, uint64_t at,
+              const struct packed *p, struct gb_odb_base **out,
               struct gb_fail *fail)
 {
     struct gb_fail why;
-    struct gb_version *v = add_version(s, b, at, NULL, p->len);
+    struct gb_odb_base *v = add_base(s, b, at, NULL, p->len);
     if (!v)
         return gb_fail_memory(fail);
     enum gb_err err = gb_inflate_zlib(v->bytes, v->len, p->stream, &why);
@@ -182,12 +182,12 @@ inflate_whole(struct gb_shelf *s, struct gb_book *b, uint64_t at,
 /* From an object, by what each is a difference from, to one that is whole or
  * kept: those on the way go into the chain.  *out is NULL when one is odd. */
 static enum gb_err
-descend(struct gb_shelf *s, struct gb_book *b, uint64_t at, size_t *depth,
-        struct gb_version **out, struct gb_fail *fail)
+descend(struct gb_odb *s, struct gb_odb_pack *b, uint64_t at, size_t *depth,
+        struct gb_odb_base **out, struct gb_fail *fail)
 {
     struct packed p;
-    for (*depth = 0; !(*out = find_version(s, b, at)); at = p.base) {
-        if (*depth == GB_SHELF_CHAIN) /* libgit2 would follow it for ever */
+    for (*depth = 0; !(*out = find_base_of(s, b, at)); at = p.base) {
+        if (*depth == GB_ODB_CHAIN) /* libgit2 would follow it for ever */
             return gb_fail_set(fail, GB_E_LEDGER,
                                "differences from each other, without end");
         if (!parse(s, b, at, &p))
@@ -242,12 +242,12 @@ apply(struct gb_reader *r, struct gb_span base, uint8_t *to, size_t left)
 /* The object that begins there, a difference from *v, which it becomes; NULL
  * when it is odd. */
 static enum gb_err
-ascend(struct gb_shelf *s, struct gb_book *b, uint64_t at,
-       struct gb_version **v, struct gb_fail *fail)
+ascend(struct gb_odb *s, struct gb_odb_pack *b, uint64_t at,
+       struct gb_odb_base **v, struct gb_fail *fail)
 {
     struct packed p;
     struct gb_fail why;
-    struct gb_version *base = *v;
+    struct gb_odb_base *base = *v;
     *v = NULL;
     bool good = parse(s, b, at, &p);
     gb_buf_clear(&s->delta);
@@ -261,7 +261,7 @@ ascend(struct gb_shelf *s, struct gb_book *b, uint64_t at,
     uint64_t from = gb_read_varint(&r), len = gb_read_varint(&r);
     if (r.bad || from != base->len || len > GB_LEDGER_FILE_MAX)
         return GB_OK;
-    struct gb_version *made = add_version(s, b, at, base, (size_t)len);
+    struct gb_odb_base *made = add_base(s, b, at, base, (size_t)len);
     if (!made)
         return gb_fail_memory(fail);
     made->type = base->type;
@@ -274,14 +274,14 @@ ascend(struct gb_shelf *s, struct gb_book *b, uint64_t at,
 }
 
 enum gb_err
-gb_shelf_read(struct gb_shelf *s, const git_oid *oid, git_object_t *type,
-              struct gb_span *out, struct gb_fail *fail)
+gb_odb_read(struct gb_odb *s, const git_oid *oid, git_object_t *type,
+            struct gb_span *out, struct gb_fail *fail)
 {
     uint64_t at;
     size_t depth;
-    struct gb_version *v;
+    struct gb_odb_base *v;
     *out = GB_SPAN(NULL, 0);
-    struct gb_book *b = gb_shelf_find(s, oid, &at);
+    struct gb_odb_pack *b = gb_odb_find(s, oid, &at);
     if (!b)
         return GB_OK;
     enum gb_err err = descend(s, b, at, &depth, &v, fail);
@@ -298,7 +298,7 @@ gb_shelf_read(struct gb_shelf *s, const git_oid *oid, git_object_t *type,
 
 struct backend {
     git_odb_backend parent;
-    struct gb_shelf *shelf;
+    struct gb_odb *packed;
 };
 
 /* An object, or what libgit2 says when it shall ask another. */
@@ -307,8 +307,8 @@ look_up(git_odb_backend *b, const git_oid *oid, git_object_t *type,
         struct gb_span *out)
 {
     struct gb_fail why;
-    struct gb_shelf *s = ((struct backend *)(void *)b)->shelf;
-    enum gb_err err = gb_shelf_read(s, oid, type, out, &why);
+    struct gb_odb *s = ((struct backend *)(void *)b)->packed;
+    enum gb_err err = gb_odb_read(s, oid, type, out, &why);
     if (err == GB_E_MEMORY)
         git_error_set_oom();
     else if (err)
@@ -351,7 +351,7 @@ free_backend(git_odb_backend *b)
 }
 
 int
-gb_shelf_add(git_odb *odb, struct gb_shelf *s, int priority)
+gb_odb_add(git_odb *odb, struct gb_odb *s, int priority)
 {
     struct backend *b = calloc(1, sizeof *b);
     if (!b) {
@@ -362,6 +362,6 @@ gb_shelf_add(git_odb *odb, struct gb_shelf *s, int priority)
     b->parent.read = read_object;
     b->parent.read_header = read_header;
     b->parent.free = free_backend;
-    b->shelf = s;
+    b->packed = s;
     return gb_git_add(odb, &b->parent, priority);
 }

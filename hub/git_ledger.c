@@ -237,7 +237,7 @@ gb_git_reload(struct gb_ledger *l, struct gb_fail *fail)
         git_odb_backend_loose(&b, l->objects, -1, 1, 0, 0) < 0 ||
         gb_git_add(odb, b, 1) < 0 || git_odb_backend_pack(&b, l->objects) < 0 ||
         gb_git_add(odb, b, 2) < 0 ||
-        (l->shelf && gb_shelf_add(odb, l->shelf, 3) < 0) ||
+        (l->packed && gb_odb_add(odb, l->packed, 3) < 0) ||
         (l->write &&
          (git_mempack_new(&b) < 0 || gb_git_add(odb, b, 999) < 0)) ||
         git_repository_set_odb(l->repo, odb) < 0)
@@ -398,7 +398,7 @@ open_repository(struct gb_ledger *l, const char *path, struct gb_fail *fail)
         err = drop_midx(l, fail);
     if (!err)
         err = l->write ? gb_packs_check(l, fail)
-                       : gb_shelf_open(&l->shelf, l, NULL, fail);
+                       : gb_odb_open(&l->packed, l, NULL, fail);
     return err ? err : gb_git_reload(l, fail);
 }
 
@@ -455,7 +455,7 @@ gb_ledger_close(struct gb_ledger *l)
         gb_tree_release(&l->seen[i].tree);
     git_odb_free(l->odb);
     git_repository_free(l->repo);
-    gb_shelf_free(l->shelf);
+    gb_odb_free(l->packed);
     free(l);
 }
 

@@ -10,7 +10,7 @@
  *   git_diff.c    what a commit changed  git_fold.c         versions of folders
  *   git_sha1.c    a checksum             git_verify.c       for the auditor
  *   git_memory.c  without a disk         git_whole.c   what is lost
- *   git_new.c     the pack of a batch   git_shelf.c    packs without libgit2,
+ *   git_new.c     the pack of a batch   git_odb.c    packs without libgit2,
  *                                       git_fetch.c    and what is in them
  *
  * libgit2 keeps objects, packs and refs; the bytes of folders and commits are
@@ -60,7 +60,7 @@ struct gb_ledger {
     git_odb_backend *memory;       /* of the odb: a batch's objects; or NULL */
     struct gb_ledger_store *store; /* all is in memory, and above is empty */
     struct gb_compared seen[GB_LEDGER_DEPTH_MAX + 1]; /* one of each depth */
-    struct gb_shelf *shelf; /* of a reader; else NULL */
+    struct gb_odb *packed; /* of a reader; else NULL */
     bool write;
     bool prepared;               /* the next three are set */
     git_oid next, parent;        /* parent: zeros at the root */
@@ -218,23 +218,23 @@ enum gb_err gb_idx_write(const struct gb_ledger *l, const char *name,
 /* Remove a pack's files; errors are left for the next time. */
 void gb_pack_remove(const struct gb_ledger *l, const char *name);
 
-/* ------------------------------------------ git_shelf.c, git_fetch.c -- */
+/* ------------------------------------------ git_odb.c, git_fetch.c -- */
 
 /* All packs, or one of them, each with its index checked.  The ledger outlives
- * the shelf. */
-enum gb_err gb_shelf_open(struct gb_shelf **out, const struct gb_ledger *l,
-                          const char *only, struct gb_fail *fail);
-void gb_shelf_free(struct gb_shelf *s); /* NULL is harmless */
+ * it. */
+enum gb_err gb_odb_open(struct gb_odb **out, const struct gb_ledger *l,
+                        const char *only, struct gb_fail *fail);
+void gb_odb_free(struct gb_odb *s); /* NULL is harmless */
 /* A small file, valid until the next call; without a pointer when it has to be
  * read with gb_git_object(). */
-enum gb_err gb_shelf_fetch(struct gb_ledger *l, const git_oid *oid,
-                           struct gb_span *out, struct gb_fail *fail);
+enum gb_err gb_odb_fetch(struct gb_ledger *l, const git_oid *oid,
+                         struct gb_span *out, struct gb_fail *fail);
 /* Any object, likewise; its hash has not been checked. */
-enum gb_err gb_shelf_read(struct gb_shelf *s, const git_oid *oid,
-                          git_object_t *type, struct gb_span *out,
-                          struct gb_fail *fail);
-/* Give an odb what is on the shelf, which outlives it. */
-int gb_shelf_add(git_odb *odb, struct gb_shelf *s, int priority);
+enum gb_err gb_odb_read(struct gb_odb *s, const git_oid *oid,
+                        git_object_t *type, struct gb_span *out,
+                        struct gb_fail *fail);
+/* Give an odb what is in ours, which outlives it. */
+int gb_odb_add(git_odb *odb, struct gb_odb *s, int priority);
 
 /* --------------------------------------------------------- git_new.c -- */
 

@@ -35,7 +35,7 @@ struct checking {
     FILE *file;
     /* The pack alone, for differences, and those that are odd; NULL: not needed
      * yet. */
-    struct gb_shelf *shelf;
+    struct gb_odb *objects;
     git_odb *odb;
     struct gb_sha1 sum;
     struct gb_buf packed, raw; /* the object in work */
@@ -100,7 +100,7 @@ close_pack(struct checking *c)
     free(c->rows);
     if (c->file)
         fclose(c->file);
-    gb_shelf_free(c->shelf);
+    gb_odb_free(c->objects);
     git_odb_free(c->odb);
     gb_buf_release(&c->packed);
     gb_buf_release(&c->raw);
@@ -156,7 +156,7 @@ stream_at(struct gb_span bytes, unsigned type, size_t at)
     return type == GB_PACKED_OFS ? at + 1 : type <= TYPES_PLAIN_MAX ? at : 0;
 }
 
-/* One that the shelf leaves to libgit2. */
+/* One that is left to libgit2. */
 static enum gb_err
 check_odd(struct checking *c, const git_oid *oid, struct gb_fail *fail)
 {
@@ -177,9 +177,9 @@ check_difference(struct checking *c, const git_oid *oid, struct gb_fail *fail)
     git_object_t type;
     struct gb_span bytes;
     enum gb_err err =
-        c->shelf ? GB_OK : gb_shelf_open(&c->shelf, c->l, c->name, fail);
+        c->objects ? GB_OK : gb_odb_open(&c->objects, c->l, c->name, fail);
     if (!err)
-        err = gb_shelf_read(c->shelf, oid, &type, &bytes, fail);
+        err = gb_odb_read(c->objects, oid, &type, &bytes, fail);
     if (err || !bytes.ptr)
         return err ? err : check_odd(c, oid, fail);
     gb_git_hash(&is, type, bytes);

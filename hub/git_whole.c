@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 /* The indexes of the packs that are there. */
-struct shelf {
+struct indexes {
     const struct gb_ledger *l;
     struct gb_idx *list;
     size_t count;
@@ -45,7 +45,7 @@ gb_ledger_pack_names(struct gb_ledger *l, struct gb_buf *out,
 /* Whether an object is there: the latest found is asked first, as commits of
  * one time lie in one pack. */
 static bool
-has(struct shelf *s, const struct gb_oid *oid)
+has(struct indexes *s, const struct gb_oid *oid)
 {
     char hex[2 * GB_OID_BYTES + 1], name[2 * GB_OID_BYTES + 2];
     char path[GB_FILE_PATH_MAX];
@@ -65,7 +65,7 @@ has(struct shelf *s, const struct gb_oid *oid)
 }
 
 static enum gb_err
-open_shelf(struct shelf *s, struct gb_fail *fail)
+open_indexes(struct indexes *s, struct gb_fail *fail)
 {
     struct gb_packs packs;
     enum gb_err err = gb_packs_list(&packs, s->l, fail);
@@ -82,9 +82,9 @@ open_shelf(struct shelf *s, struct gb_fail *fail)
 enum gb_err
 gb_ledger_whole(struct gb_ledger *l, bool *yes, struct gb_fail *fail)
 {
-    struct shelf s = {.l = l};
+    struct indexes s = {.l = l};
     struct gb_ledger_log log = {0};
-    enum gb_err err = l->store ? GB_OK : open_shelf(&s, fail);
+    enum gb_err err = l->store ? GB_OK : open_indexes(&s, fail);
     if (!err)
         err = gb_ledger_log(l, NULL, &log, fail);
     *yes = !err;

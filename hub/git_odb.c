@@ -1,5 +1,5 @@
-/* git_shelf.c - packs and looks into their indexes; see git_shelf.h */
-#include "git_shelf.h"
+/* git_odb.c - packs and looks into their indexes; see git_odb.h */
+#include "git_odb.h"
 
 #include <fcntl.h>
 #include <stdlib.h>
@@ -11,32 +11,32 @@
 /* ----------------------------------------------------------- opening -- */
 
 void
-gb_shelf_free(struct gb_shelf *s)
+gb_odb_free(struct gb_odb *s)
 {
     if (!s)
         return;
     while (s->count) {
-        const struct gb_book *b = &s->books[--s->count];
+        const struct gb_odb_pack *b = &s->packs[--s->count];
         close(b->idx);
         if (b->pack >= 0)
             close(b->pack);
     }
-    for (size_t i = 0; i < GB_SHELF_VERSIONS; i++)
-        free(s->versions[i].bytes);
+    for (size_t i = 0; i < GB_ODB_BASES; i++)
+        free(s->bases[i].bytes);
     gb_buf_release(&s->piece);
     gb_buf_release(&s->delta);
-    free(s->books);
+    free(s->packs);
     free(s);
 }
 
 /* Check an index and take up its pack; one that is merged away meanwhile, or
  * cannot be opened once more, is left to libgit2. */
 static enum gb_err
-add(struct gb_shelf *s, const struct gb_pack *p, struct gb_fail *fail)
+add(struct gb_odb *s, const struct gb_pack *p, struct gb_fail *fail)
 {
     char path[GB_FILE_PATH_MAX];
     struct gb_idx idx;
-    struct gb_book *b = &s->books[s->count];
+    struct gb_odb_pack *b = &s->packs[s->count];
     enum gb_err err = gb_idx_open(&idx, s->l, p->name, fail);
     if (err)
         return err == GB_E_MISSING ? GB_OK : err;
@@ -51,25 +51,25 @@ add(struct gb_shelf *s, const struct gb_pack *p, struct gb_fail *fail)
 }
 
 enum gb_err
-gb_shelf_open(struct gb_shelf **out, const struct gb_ledger *l,
-              const char *only, struct gb_fail *fail)
+gb_odb_open(struct gb_odb **out, const struct gb_ledger *l, const char *only,
+            struct gb_fail *fail)
 {
     struct gb_packs packs = {0};
-    struct gb_shelf *s = *out = calloc(1, sizeof *s);
+    struct gb_odb *s = *out = calloc(1, sizeof *s);
     if (!s)
         return gb_fail_memory(fail);
     s->l = l;
     gb_buf_init(&s->piece, 2 * (size_t)GB_LEDGER_FILE_MAX);
     gb_buf_init(&s->delta, GB_LEDGER_FILE_MAX);
     enum gb_err err = gb_packs_list(&packs, l, fail);
-    if (!err && !(s->books = calloc(packs.count + 1, sizeof *s->books)))
+    if (!err && !(s->packs = calloc(packs.count + 1, sizeof *s->packs)))
         err = gb_fail_memory(fail);
     for (size_t i = 0; !err && i < packs.count; i++)
         if (!only || !strcmp(only, packs.list[i].name))
             err = add(s, &packs.list[i], fail);
     gb_packs_release(&packs);
     if (err) {
-        gb_shelf_free(s);
+        gb_odb_free(s);
         *out = NULL;
     }
     return err;
@@ -86,7 +86,8 @@ by_name(const void *a, const void *b)
 /* The row of a name.  Names are hashes, so its first bytes say about where it
  * stands; elsewhere the rows are halved. */
 static bool
-find_row(const struct gb_book *b, const uint8_t oid[GB_OID_BYTES], size_t *row)
+find_row(const struct gb_odb_pack *b, const uint8_t oid[GB_OID_BYTES],
+         size_t *row)
 {
     uint8_t rows[ROWS][GB_OID_BYTES];
     size_t low = oid[0] ? b->fanout[oid[0] - 1] : 0, high = b->fanout[oid[0]];
@@ -112,23 +113,23 @@ find_row(const struct gb_book *b, const uint8_t oid[GB_OID_BYTES], size_t *row)
 }
 
 bool
-gb_book_find(const struct gb_book *b, const uint8_t oid[GB_OID_BYTES],
-             uint64_t *at)
+gb_odb_pack_find(const struct gb_odb_pack *b, const uint8_t oid[GB_OID_BYTES],
+                 uint64_t *at)
 {
     size_t row;
     return find_row(b, oid, &row) &&
            gb_idx_place(b->idx, b->fanout[255], row, at);
 }
 
-struct gb_book *
-gb_shelf_find(struct gb_shelf *s, const git_oid *oid, uint64_t *at)
+struct gb_odb_pack *
+gb_odb_find(struct gb_odb *s, const git_oid *oid, uint64_t *at)
 {
     for (size_t i = 0; i < s->count; i++) {
         size_t k = (s->latest + i) % s->count;
-        if (!gb_book_find(&s->books[k], oid->id, at))
+        if (!gb_odb_pack_find(&s->packs[k], oid->id, at))
             continue;
         s->latest = k;
-        return &s->books[k];
+        return &s->packs[k];
     }
     return NULL;
 }
@@ -137,7 +138,7 @@ gb_shelf_find(struct gb_shelf *s, const git_oid *oid, uint64_t *at)
 
 /* Bytes of a pack, which is opened when it is wanted first. */
 static size_t
-read_pack(const struct gb_shelf *s, struct gb_book *b, uint64_t at, void *to,
+read_pack(const struct gb_odb *s, struct gb_odb_pack *b, uint64_t at, void *to,
           size_t len)
 {
     char path[GB_FILE_PATH_MAX];
@@ -151,7 +152,7 @@ read_pack(const struct gb_shelf *s, struct gb_book *b, uint64_t at, void *to,
 }
 
 struct gb_span
-gb_shelf_take(struct gb_shelf *s, struct gb_book *b, uint64_t at, size_t want)
+gb_odb_take(struct gb_odb *s, struct gb_odb_pack *b, uint64_t at, size_t want)
 {
     if (s->open == b && at >= s->at && at + want <= s->at + s->len)
         return GB_SPAN(s->window + (at - s->at), want);
@@ -162,13 +163,12 @@ gb_shelf_take(struct gb_shelf *s, struct gb_book *b, uint64_t at, size_t want)
 
 /* A batch may be asked for in either direction. */
 struct gb_span
-gb_shelf_look(struct gb_shelf *s, struct gb_book *b, uint64_t at)
+gb_odb_look(struct gb_odb *s, struct gb_odb_pack *b, uint64_t at)
 {
-    if (s->open != b || at < s->at ||
-        at + 2 * GB_SHELF_SMALL > s->at + s->len) {
+    if (s->open != b || at < s->at || at + 2 * GB_ODB_SMALL > s->at + s->len) {
         s->open = b;
-        s->at = at > GB_SHELF_WINDOW / 2 ? at - GB_SHELF_WINDOW / 2 : 0;
-        s->len = read_pack(s, b, s->at, s->window, GB_SHELF_WINDOW);
+        s->at = at > GB_ODB_WINDOW / 2 ? at - GB_ODB_WINDOW / 2 : 0;
+        s->len = read_pack(s, b, s->at, s->window, GB_ODB_WINDOW);
     }
     if (at - s->at >= s->len)
         return GB_SPAN(NULL, 0);

@@ -1,17 +1,17 @@
-/* hub_ledger_shelf.c - hub/git_shelf.h: packs read without libgit2 give what
+/* hub_ledger_odb.c - hub/git_odb.h: packs read without libgit2 give what
  * git says is in them, and nothing when something is odd. */
 #include "engine/deflate.h"
 #include "hub_ledger_fixture.h"
 
 #include <fcntl.h>
 
-#include "hub/git_shelf.h"
+#include "hub/git_odb.h"
 
 #define BATCHES 60
 
 /* ----------------------------------------------------------- objects -- */
 
-/* An object that git names is on the shelf. */
+/* An object that git names is found in the packs. */
 static void
 expect_object(struct gb_ledger *l, const char *line)
 {
@@ -23,7 +23,7 @@ expect_object(struct gb_ledger *l, const char *line)
     struct gb_fail fail = {0};
     assert_int_equal(git_oid_fromstrn(&oid, line, GIT_OID_HEXSZ), 0);
     assert_int_equal(sscanf(line + GIT_OID_HEXSZ, " %15s %zu", type, &len), 2);
-    must(gb_shelf_read(l->shelf, &oid, &found, &bytes, &fail), &fail);
+    must(gb_odb_read(l->packed, &oid, &found, &bytes, &fail), &fail);
     assert_non_null(bytes.ptr);
     assert_string_equal(git_object_type2string(found), type);
     assert_int_equal(bytes.len, len);
@@ -80,7 +80,7 @@ all_is_there(void **state)
 }
 
 /* What several packs have merged away meanwhile is still read, by libgit2 what
- * the shelf had not opened. */
+ * it had not opened. */
 static void
 packs_disappear(void **state)
 {
@@ -148,7 +148,7 @@ crowded_names(void **state)
     static struct gb_packed list[NAMES], *objects[NAMES];
     struct world *w = *state;
     struct gb_fail fail = {0};
-    struct gb_book b = {.pack = -1};
+    struct gb_odb_pack b = {.pack = -1};
     const uint8_t sum[GB_OID_BYTES] = {0};
     char path[300];
     uint64_t at;
@@ -166,9 +166,9 @@ crowded_names(void **state)
         uint8_t beside[GB_OID_BYTES];
         memcpy(beside, names[i], sizeof beside);
         beside[GB_OID_BYTES - 1] = 1;
-        assert_true(gb_book_find(&b, names[i], &at));
+        assert_true(gb_odb_pack_find(&b, names[i], &at));
         assert_true(at == place_of(i));
-        assert_false(gb_book_find(&b, beside, &at));
+        assert_false(gb_odb_pack_find(&b, beside, &at));
     }
     close(b.idx);
 }
@@ -227,11 +227,11 @@ put_object(struct forged *f, struct gb_packed *o, unsigned type,
 }
 
 /* A pack of BASE, and a difference, which is called 255. */
-static struct gb_shelf *
+static struct gb_odb *
 forge(struct world *w, struct gb_span delta, enum link to)
 {
     struct gb_fail fail = {0};
-    struct gb_shelf *s;
+    struct gb_odb *s;
     struct forged f = {.names = {{0}, {255}}};
     const uint8_t none[GB_OID_BYTES] = {3};
     const struct gb_span links[] = {
@@ -262,7 +262,7 @@ forge(struct world *w, struct gb_span delta, enum link to)
     gb_buf_release(&f.pack);
     assert_int_equal(sh(w, "rm -f ledger.git/objects/pack/pack-x.idx"), 0);
     must(gb_idx_write(w->l, "pack-x", objects, 2, sum, &fail), &fail);
-    must(gb_shelf_open(&s, w->l, "pack-x", &fail), &fail);
+    must(gb_odb_open(&s, w->l, "pack-x", &fail), &fail);
     return s;
 }
 
@@ -273,16 +273,16 @@ expect_difference(struct world *w, struct gb_span delta, enum link to,
     struct gb_fail fail = {0};
     struct gb_span bytes;
     git_object_t type;
-    struct gb_shelf *s = forge(w, delta, to);
+    struct gb_odb *s = forge(w, delta, to);
     git_oid oid = {{255}};
     for (int twice = 0; twice < 2; twice++) {
-        assert_int_equal(gb_shelf_read(s, &oid, &type, &bytes, &fail),
+        assert_int_equal(gb_odb_read(s, &oid, &type, &bytes, &fail),
                          to == TO_ITSELF ? GB_E_LEDGER : GB_OK);
         assert_int_equal(bytes.ptr != NULL, gives != NULL);
         if (gives)
             assert_true(gb_span_equal(bytes, gb_span_text(gives)));
     }
-    gb_shelf_free(s);
+    gb_odb_free(s);
     /* And its name is a lie. */
     assert_int_equal(gb_ledger_verify_packs(w->l, &fail), GB_E_LEDGER);
     if (gives)
@@ -308,5 +308,5 @@ main(void)
     const struct CMUnitTest tests[] = {T(all_is_there), T(packs_disappear),
                                        T(many_objects), T(crowded_names),
                                        T(differences)};
-    return cmocka_run_group_tests_name("hub_ledger_shelf", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("hub_ledger_odb", tests, NULL, NULL);
 }
