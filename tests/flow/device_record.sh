@@ -301,7 +301,7 @@ same "$(count sos)" $((had + 18)) "records of three writers"
 same "$(sort -u "$T/ids.1" "$T/ids.2" "$T/ids.3" | wc -l)" 18 "their ids"
 
 # A lock that is held for too long: its holder is named; reading needs none.
-python3 -c 'for i in range(500000): print("{\"table\":\"sos\",\"fields\":{\"raised_at\":%d}}" % i)' \
+python3 -c 'for i in range(150000): print("{\"table\":\"sos\",\"fields\":{\"raised_at\":%d}}" % i)' \
     >"$T/many"
 gengbu record "$j" --jsonl "$T/many" >"$T/out" &
 holder=$!
