@@ -340,16 +340,6 @@ gb_merkle_proof_write(struct gb_buf *out, const struct gb_merkle_proof *proof)
         gb_buf_add(out, proof->hash[i].bytes, GB_SHA256_BYTES);
 }
 
-/* One hash; zero after a failure. */
-static void
-read_hash(struct gb_sha256 *out, struct gb_reader *in)
-{
-    struct gb_span s = gb_read_bytes(in, GB_SHA256_BYTES);
-    memset(out, 0, sizeof *out);
-    if (s.len)
-        memcpy(out->bytes, s.ptr, s.len);
-}
-
 void
 gb_merkle_proof_read(struct gb_merkle_proof *proof, struct gb_reader *in)
 {
@@ -357,8 +347,9 @@ gb_merkle_proof_read(struct gb_merkle_proof *proof, struct gb_reader *in)
     size_t n = gb_read_count(in, GB_SHA256_BYTES);
     if (n > GB_MERKLE_CONSISTENCY_MAX)
         in->bad = true;
-    for (size_t i = 0; i < n && !in->bad; i++)
-        read_hash(&proof->hash[i], in);
+    for (size_t i = 0; i < n && !in->bad; i++) /* as many are there */
+        memcpy(proof->hash[i].bytes, gb_read_bytes(in, GB_SHA256_BYTES).ptr,
+               GB_SHA256_BYTES);
     if (!in->bad)
         proof->len = n;
 }

@@ -219,12 +219,11 @@ static int
 compare(const void *a, const void *b)
 {
     const struct gb_claim *x = a, *y = b;
-    size_t n = x->key.len < y->key.len ? x->key.len : y->key.len;
-    int order = n ? memcmp(x->key.ptr, y->key.ptr, n) : 0;
-    if (order || x->key.len != y->key.len)
-        return order ? order : x->key.len < y->key.len ? -1 : 1;
+    int order = gb_span_compare(gb_buf_view(&x->key), gb_buf_view(&y->key));
+    if (order)
+        return order;
     if (x->table != y->table)
-        return x->table < y->table ? -1 : 1;
+        return x->table - y->table;
     return (x->id > y->id) - (x->id < y->id);
 }
 

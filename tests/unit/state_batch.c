@@ -233,6 +233,46 @@ equal_claims_cost_no_square(void **state)
     assert_true(few > MANY && many < 15 * few);
 }
 
+static bool
+is_rival(struct world *w, int table, int64_t id)
+{
+    struct gb_arena arena;
+    struct gb_rec r;
+    bool found;
+    gb_arena_init(&arena, GB_ARENA_MAX);
+    GOOD(gb_tables_load(gb_state_tables(w->st), table, id, &arena, &r, &found,
+                        &why));
+    assert_true(found);
+    bool rival = r.rival;
+    gb_arena_release(&arena);
+    return rival;
+}
+
+/* One set, in which records of two tables claim what looks the same, under the
+ * same ids: each table has its own holder and its own rival. */
+static void
+claims_are_of_a_table(void **state)
+{
+    struct world w;
+    struct gb_op ops[4];
+    struct gb_written value = {.column = N, .value = gb_value_int(5)};
+    struct gb_written of_c = {.column = 0, .value = gb_value_int(5)};
+    (void)state;
+    world_begin(&w, schemas[0], 2);
+    w.calm = true;
+    world_put_schema(&w, schemas[1]);
+    for (int i = 0; i < 4; i++)
+        ops[i] = (struct gb_op){.kind = GB_INSERT,
+                                .table = i % 2 ? C : R,
+                                .id = gb_id_make(1, i / 2 + 1),
+                                .values = i % 2 ? &of_c : &value,
+                                .nvalues = 1};
+    send_ops(&w, 1, ops, 4, schemas[1]);
+    for (int i = 0; i < 4; i++)
+        assert_int_equal(is_rival(&w, ops[i].table, ops[i].id), i >= 2);
+    world_end(&w);
+}
+
 /* sqlite3_trace_v2() callback: sets that waited and are read. */
 static int
 count_held(unsigned event, void *n, void *statement, void *text)
@@ -282,6 +322,7 @@ main(void)
         cmocka_unit_test_setup_teardown(as_one_by_one, begin, end),
         cmocka_unit_test_setup_teardown(equal_claims_cost_no_square, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(claims_are_of_a_table, begin, end),
         cmocka_unit_test_setup_teardown(a_set_that_waits_is_read_once, begin,
                                         end),
     };
