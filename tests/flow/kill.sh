@@ -112,6 +112,7 @@ while [ "$i" -lt "$least" ]; do
 done
 echo "killed: $device times a handheld, of its $((record + export_)) calls;" \
     "$hubs times a hub, of its $import calls"
+kills
 # some come too late: what a program does at its end may differ by a call
 [ "$device" -ge $((least - 6)) ] || fail "only $device kills of a handheld"
 [ "$hubs" -ge $((least - 6)) ] || fail "only $hubs kills of a hub"

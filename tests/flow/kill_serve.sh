@@ -101,7 +101,10 @@ while [ "$i" -lt "$least" ]; do
     [ -z "$url" ] || gengbu sync "$T/1" --hub "$url" >"$T/out" 2>&1 || :
     ended
     case $code in
-    137) kills=$((kills + 1)) ;;
+    137)
+        kills=$((kills + 1))
+        echo "$n" >>"$T/kills of gengbu-hub serve"
+        ;;
     0) ;; # what it does at its end differs by some calls
     *) fail "$at: exit status $code: $(cat "$T/serve.err")" ;;
     esac
@@ -134,4 +137,5 @@ done
 ended
 whole "after $kills kills of a sync"
 echo "killed: $kills times a sync of $syncing calls"
+kills
 [ "$kills" -ge $((least * 17 / 20)) ] || fail "only $kills kills of a sync"

@@ -124,10 +124,18 @@ killed()
     when=$2
     shift 2
     faulty FAULT_AT="$at" FAULT="$when" "$@"
-    [ "$code" = 137 ] && return 0
+    [ "$code" = 137 ] && echo "$at" >>"$T/kills of $1 $2" && return 0
     [ "$code" = 0 ] ||
         fail "$*, to be killed $when call $at: $code: $(cat "$T/fault.err")"
     return 1
+}
+
+# kills: at which calls each command was killed, as `killed` or others noted
+kills()
+{
+    for list in "$T/kills of "*; do
+        echo "n of ${list##*kills of }:" $(sort -nu "$list")
+    done | fold -sw 110
 }
 
 # same A B WHAT
