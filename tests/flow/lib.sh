@@ -7,7 +7,9 @@
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$(cd "${1:-$root/build}" && pwd)
-PATH=$build:$PATH
+# Debian's tools: some put a script in front of python3 that takes six times as
+# long to start
+PATH=$build:/usr/bin:/bin:$PATH
 export PATH
 T=$(mktemp -d "${TMPDIR:-/tmp}/gengbu-flow.XXXXXX")
 hub=$T/hub
